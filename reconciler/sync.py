@@ -1,0 +1,280 @@
+"""The loop: pull → absorb → plan → guard → apply → report, for one directory.
+
+It drives ports (protocols) and does no I/O of its own; the shell gives it a connector, the store's parts and a clock.
+Killed anywhere and run again, it converges: what is not applied stays pending in the mirror.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from reconciler.errors import DirectoryError
+from reconciler.guard import Hold, judge
+from reconciler.holders import with_stays
+from reconciler.match import Subject
+from reconciler.model import Member, Observation, Wanted
+from reconciler.plan import Action, Context, Tally, decide
+from reconciler.policy import GroupView, Policy, RoleAxis
+from reconciler.report import Cause, Complete, Counts, Report, State, Transport
+
+Mode = Literal["full", "incremental"]
+Progress = Callable[[str, int, int | None], None]
+"""Called with a phase ("pull", "plan", "apply"), what is done and, where known, out of how much."""
+
+
+class Source(Protocol):
+    """The edge: one directory, open for reading."""
+
+    def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:
+        """Observations, each collection closed by a `CollectionEnd`."""
+        ...
+
+    @property
+    def transport(self) -> Transport:
+        """What reading has cost so far."""
+        ...
+
+
+class Absorber(Protocol):
+    """Takes one pull's observations aside and makes them the mirror in one transaction."""
+
+    def take(self, observation: Observation) -> int:
+        """Stages an observation; the number of people staged so far."""
+        ...
+
+    def promote(self) -> Complete:
+        """Makes what was staged the mirror, marks what changed as pending; what was complete and is not in it any
+        more is gone."""
+        ...
+
+    def discard(self) -> None:
+        """Forgets what was staged. Harmless after `promote`."""
+        ...
+
+
+class Snapshot(Protocol):
+    """A consistent view of mirror and workspace."""
+
+    view: GroupView
+    users_known: bool
+    warnings: tuple[str, ...]
+
+    def pending(self) -> Iterator[Sequence[Subject]]:
+        """The people that something changed about, in chunks of rising external id."""
+        ...
+
+    def everyone(self) -> Iterator[Sequence[Subject]]:
+        """All people of the mirror and all members linked to the directory, in chunks of rising external id."""
+        ...
+
+    def holders(self, axis: RoleAxis) -> Iterator[Subject | Member]:
+        """Active holders of the axis's protected value, a hint to the quick answer first."""
+        ...
+
+    def close(self) -> None:
+        """Ends the view."""
+        ...
+
+
+class Tasks(Protocol):
+    """One run in the store: its plan, its outcomes, its report."""
+
+    def record(self, actions: Iterable[Action], *, settled: Sequence[str], scope: dict[str, bool]) -> None:
+        """Writes a chunk of the plan; marks its people pending, clears the settled ones, notes who is in scope."""
+        ...
+
+    def planned(self) -> None:
+        """The plan is whole: from here on it may be applied, and a policy change has been dealt with."""
+        ...
+
+    def hold(self, holds: Iterable[Hold]) -> None:
+        """Marks the held actions."""
+        ...
+
+    def apply(self) -> Iterator[int]:
+        """Applies what is planned, in batches, each with its outcomes in one transaction; yields how many are done."""
+        ...
+
+    def counts(self, *, in_plan: bool) -> tuple[Counts, tuple[Cause, ...]]:
+        """The funnel and the causes, from what is recorded."""
+        ...
+
+    def finish(self, report: Report) -> None:
+        """Keeps the report; clears pending people whose every action was applied."""
+        ...
+
+
+class Ports(Protocol):
+    """What a run needs from the outside."""
+
+    source: Source
+    progress: Progress
+
+    def bound(self) -> dict[str, str]:
+        """Configured group names that earlier pulls resolved, to ids."""
+        ...
+
+    def absorber(self) -> Absorber:
+        """A staging area for one pull."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """A view of now."""
+        ...
+
+    def tasks(self, run: str, began: str, mode: Mode) -> Tasks:
+        """Opens the run in the store."""
+        ...
+
+    def managed(self) -> int:
+        """How many members of the workspace are managed by a directory."""
+        ...
+
+    def now(self) -> str:
+        """RFC 3339 UTC."""
+        ...
+
+    def elapsed(self) -> float:
+        """Seconds on a clock that only goes forward."""
+        ...
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What to run. `verify` compares everything, else only what changed; `apply` False stops after the guard."""
+
+    run: str
+    policy: Policy
+    trigger: str = "manual"
+    verify: bool = False
+    apply: bool = True
+
+    @property
+    def mode(self) -> Mode:
+        """The report's word for `verify`."""
+        return "full" if self.verify else "incremental"
+
+
+async def sync(job: Job, ports: Ports) -> Report:
+    """One pass of the loop. A directory that cannot be read gives a `blocked` report, not an exception.
+
+    Raises:
+        StoreError: the store refused; what was applied before is recorded.
+    """
+    watch = Watch(ports)
+    tasks = ports.tasks(job.run, watch.began, job.mode)
+    report = Report(
+        job.run, job.policy.workspace, job.policy.directory, job.trigger, job.mode, "running", watch.began,
+        planned_only=not job.apply,
+    )  # fmt: skip
+    try:
+        with watch.phase("pull"):
+            complete = await _pull(job.policy, ports)
+    except DirectoryError as error:
+        report = msgspec.structs.replace(report, state="blocked", error=error.as_dict())
+        return _finish(report, ports, tasks, watch, whole=False)
+    with watch.phase("plan"):
+        tally, warnings = _plan(job, ports, tasks)
+        verdict = judge(job.policy, tally, ports.managed())
+        tasks.hold(verdict.holds)
+    if job.apply:
+        with watch.phase("apply"):
+            for done in tasks.apply():
+                ports.progress("apply", done, tally.planned - verdict.held)
+    report = msgspec.structs.replace(report, complete=complete, digest=tally.digest, warnings=warnings)
+    report = _with_counts(report, tasks, {(hold.step.kind, hold.cause): hold.sentence for hold in verdict.holds})
+    return _finish(report, ports, tasks, watch, whole=complete.whole)
+
+
+async def _pull(policy: Policy, ports: Ports) -> Complete:
+    absorber = ports.absorber()
+    try:
+        async for observation in ports.source.pull(policy.wanted(ports.bound())):
+            ports.progress("pull", absorber.take(observation), None)
+        return absorber.promote()
+    finally:
+        absorber.discard()
+
+
+def _plan(job: Job, ports: Ports, tasks: Tasks) -> tuple[Tally, tuple[str, ...]]:
+    snapshot = ports.snapshot()
+    try:
+        chunks = snapshot.everyone if job.verify else snapshot.pending
+        context = Context(job.policy, snapshot.view, snapshot.users_known)
+        context = with_stays(context, snapshot.holders, lambda: (s for chunk in chunks() for s in chunk))
+        tally, done = Tally(), 0
+        for chunk in chunks():
+            _plan_chunk(context, chunk, tally, tasks)
+            done += len(chunk)
+            ports.progress("plan", done, None)
+        tasks.planned()
+        return tally, snapshot.warnings
+    finally:
+        snapshot.close()
+
+
+def _plan_chunk(context: Context, chunk: Sequence[Subject], tally: Tally, tasks: Tasks) -> None:
+    actions: list[Action] = []
+    settled: list[str] = []
+    scope: dict[str, bool] = {}
+    for subject in chunk:
+        decision = decide(context, subject)
+        if decision.actions:
+            actions += decision.actions
+        else:
+            settled.append(subject.external_id)
+        if subject.user is not None and decision.in_scope is not subject.scoped:
+            scope[subject.external_id] = decision.in_scope
+    tally.add(actions)
+    tasks.record(actions, settled=settled, scope=scope)
+
+
+def _with_counts(report: Report, tasks: Tasks, sentences: Mapping[tuple[str, str], str]) -> Report:
+    counts, causes = tasks.counts(in_plan=report.planned_only)
+    explained = tuple(
+        msgspec.structs.replace(cause, sentence=sentences.get((cause.kind, cause.cause), "")) for cause in causes
+    )
+    return msgspec.structs.replace(report, counts=counts, causes=explained)
+
+
+def _finish(report: Report, ports: Ports, tasks: Tasks, watch: "Watch", *, whole: bool) -> Report:
+    counts = report.counts
+    states: list[tuple[bool, State]] = [
+        (report.error is not None or not whole, "blocked"),
+        (counts.failed > 0, "partial"),
+        (counts.held > 0, "held"),
+        (True, "succeeded"),
+    ]
+    report = msgspec.structs.replace(
+        report,
+        state=next(state for applies, state in states if applies),
+        ended=ports.now(),
+        phases=watch.phases,
+        transport=ports.source.transport,
+    )
+    tasks.finish(report)
+    return report
+
+
+class Watch:
+    """Times the phases of a run by the ports' clock."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self.began = ports.now()
+        self.phases: dict[str, float] = {}
+
+    def phase(self, name: str) -> "_Phase":
+        """A context manager that adds its time to `phases[name]`."""
+        return _Phase(self._ports, self.phases, name)
+
+
+class _Phase:
+    def __init__(self, ports: Ports, phases: dict[str, float], name: str) -> None:
+        self._ports, self._phases, self._name = ports, phases, name
+
+    def __enter__(self) -> None:
+        self._began = self._ports.elapsed()
+
+    def __exit__(self, *_: object) -> None:
+        self._phases[self._name] = round(self._ports.elapsed() - self._began, 4)

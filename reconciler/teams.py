@@ -1,0 +1,48 @@
+"""Groups to teams, and nested groups flattened: pure graph work over ids."""
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.policy import GroupView, Policy
+
+MAX_DEPTH = 32  # deeper than any vendor allows; a guard, cycles are cut before it
+
+
+def desired_teams(policy: Policy, refs: frozenset[str]) -> frozenset[str]:
+    """The teams of a person whose configured groups are `refs`."""
+    if not refs:
+        return frozenset()
+    return frozenset(mapping.team for mapping in policy.teams if mapping.group in refs)
+
+
+def undecided_teams(policy: Policy, view: GroupView) -> frozenset[str]:
+    """Teams that nobody may leave now: one of their groups was never read whole."""
+    return frozenset(mapping.team for mapping in policy.teams if mapping.group in view.unknown)
+
+
+def view_of(
+    ids: Mapping[str, str], *, nested: Iterable[tuple[str, str]], unknown: Iterable[str], names: Mapping[str, str]
+) -> GroupView:
+    """A GroupView from resolved refs (ref → group id) and the edges (parent id, child id) between groups.
+
+    Cycles end where they close; the depth is bounded by MAX_DEPTH.
+    """
+    children: dict[str, list[str]] = {}
+    for parent, child in nested:
+        children.setdefault(parent, []).append(child)
+    reach: dict[str, set[str]] = {}
+    for ref, group in ids.items():
+        for member in _closure(group, children):
+            reach.setdefault(member, set()).add(ref)
+    frozen = {group: frozenset(refs) for group, refs in reach.items()}
+    return GroupView(reach=frozen, unknown=frozenset(unknown), names=dict(names))
+
+
+def _closure(group: str, children: Mapping[str, list[str]]) -> set[str]:
+    seen = {group}
+    frontier = [group]
+    for _ in range(MAX_DEPTH):
+        frontier = [child for parent in frontier for child in children.get(parent, ()) if child not in seen]
+        if not frontier:
+            break
+        seen.update(frontier)
+    return seen
