@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from itertools import islice
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -53,6 +52,13 @@ def require_object(page: Any, request: str) -> dict[str, Any]:
     raise Malformed(f"the answer is {_shape(page)} where an object must be", request=request)
 
 
+def require_array(page: Any, request: str) -> list[Any]:
+    """The page itself if it is a JSON list, else Malformed."""
+    if isinstance(page, list):
+        return page
+    raise Malformed(f"the answer is {_shape(page)} where a list must be", request=request)
+
+
 def require_list(page: Any, key: str, request: str) -> list[Any]:
     """`page[key]` when it is a list, else Malformed: a missing list is not an empty one."""
     found = require_object(page, request).get(key)
@@ -62,32 +68,8 @@ def require_list(page: Any, key: str, request: str) -> list[Any]:
 
 
 def _shape(found: Any) -> str:
-    names = {type(None): "missing", list: "a list", dict: "an object", str: "a text"}
+    names = {type(None): "nothing", list: "a list", dict: "an object", str: "a text"}
     return names.get(type(found), "a number")
-
-
-def same_origin(url: str, base: str, request: str) -> str:
-    """`url` if it stays on the scheme, host and port of `base`; credentials go nowhere else.
-
-    Raises:
-        Malformed: a link of the vendor leads somewhere else.
-    """
-    there, here = urlsplit(url), urlsplit(base)
-    if (there.scheme, there.hostname, _port(there.scheme, there.port)) == (
-        here.scheme,
-        here.hostname,
-        _port(here.scheme, here.port),
-    ):
-        return url
-    raise Malformed(
-        f"the next page is said to be on {there.scheme}://{there.netloc}, not on {here.scheme}://{here.netloc}",
-        request=request,
-        fix="if a proxy stands between, let it rewrite links, or configure the address that the links name",
-    )
-
-
-def _port(scheme: str, port: int | None) -> int | None:
-    return port if port is not None else {"http": 80, "https": 443}.get(scheme)
 
 
 # -- many answers -------------------------------------------------------------------------------------------------
@@ -180,3 +162,27 @@ class _Lane(Generic[P]):
         while (value := await self._values.get()) is not None:
             self._room.release()
             yield value
+
+
+# -- values -------------------------------------------------------------------------------------------------------
+
+
+def text(value: Any) -> str:
+    """A text as domain values hold it: trimmed, "" when missing, null, or no text at all."""
+    return value.strip() if type(value) is str else ""
+
+
+def each(raw: list[Any], convert: Callable[[Any], P], request: str) -> tuple[P, ...]:
+    """Every record of a page, converted.
+
+    Raises:
+        Malformed: a record without a required field, or that is no object; names its place on the page.
+    """
+    found: list[P] = []
+    try:
+        for record in raw:
+            found.append(convert(record))  # noqa: PERF401 -- the length says which record is at fault
+    except (KeyError, TypeError, AttributeError) as exc:
+        what = f"has no {exc}" if isinstance(exc, KeyError) else "is not an object as documented"
+        raise Malformed(f"record {len(found)} of the page {what}", request=request) from exc
+    return tuple(found)

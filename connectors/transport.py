@@ -127,7 +127,9 @@ class Limiter:
         return answer
 
 
-class _Again(Exception):  # noqa: N818 -- a signal to tenacity, never seen outside of this file
+class _Again(Exception):
+    """A signal to tenacity, never seen outside of this file."""
+
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.message)
         self.verdict = verdict
@@ -139,6 +141,7 @@ class _Call:
 
     request: str
     send: Send
+    judge: Judge
     tries: int = 0  # attempts that ended in RETRY
     throttles: int = 0
     renewed: bool = False
@@ -153,7 +156,7 @@ class Transport:
         directory: the directory's id, for messages.
         judge: the vendor's table.
         errors: the vendor library's exception classes that `judge` knows; any other is a bug and passes through.
-        renew: fetches new credentials after Action.RENEW.
+        renew: fetches new credentials after Action.RENEW; None where there is nothing to fetch.
         deadline: seconds from `begin` after which no request is sent or repeated.
     """
 
@@ -195,17 +198,18 @@ class Transport:
         self._seconds = deadline
         self._deadline = self._clock() + deadline
 
-    async def call(self, request: str, send: Send) -> Answer:
+    async def call(self, request: str, send: Send, judge: Judge | None = None) -> Answer:
         """The answer to a request that `judge` finds good, repeated as its verdicts ask.
 
         Args:
             request: method and path for messages, without anything secret.
             send: one attempt; called again for every repetition.
+            judge: another table for this request, for example one where 404 is about a single group.
 
         Raises:
             ConnectorError: by the table at the top of this module.
         """
-        call = _Call(request, send)
+        call = _Call(request, send, judge or self._judge)
         try:
             return await self._attempt(call)  # the common case pays for no retry machinery
         except _Again as again:
@@ -230,7 +234,7 @@ class Transport:
             outcome = await self.limiter.send(call.send)
         except self._errors as exc:
             outcome = exc
-        verdict = self._judge(outcome)
+        verdict = call.judge(outcome)
         if verdict is not None:
             await self._refuse(call, verdict, outcome)
         if isinstance(outcome, BaseException):
@@ -240,12 +244,12 @@ class Transport:
     async def _refuse(self, call: _Call, verdict: Verdict, outcome: Answer | BaseException) -> NoReturn:
         call.last = outcome
         cause = outcome if isinstance(outcome, BaseException) else None
-        if verdict.action not in _AGAIN or (verdict.action is Action.RENEW and call.renewed):
+        renew = None if call.renewed else self._renew
+        if verdict.action not in _AGAIN or (verdict.action is Action.RENEW and renew is None):
             raise self._error(call, verdict) from cause
-        if verdict.action is Action.RENEW:
+        if verdict.action is Action.RENEW and renew is not None:
             call.renewed = True
-            if self._renew is not None:
-                await self._renew()
+            await renew()
         elif verdict.action is Action.THROTTLE:
             call.throttles += 1
         else:

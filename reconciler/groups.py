@@ -1,7 +1,7 @@
 """Which listed group a configured name or id means.
 
-What lives here: the one rule that connectors (what to expand), policy (what counts) and `check` (what is misspelt) share.
-What does not: reading groups, and what a group grants.
+What lives here: the one rule that connectors (what to expand), policy (what counts) and `check` (what is misspelt)
+share. What does not: reading groups, and what a group grants.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from reconciler.model import DirectoryGroup, Frozen, key
 
 
-class Resolution(Frozen):
+class Resolution(Frozen, frozen=True):
     """What configured references turned out to be.
 
     `ids` maps each reference that means exactly one group to its id, `missing` holds those that mean none, sorted, and

@@ -1,0 +1,136 @@
+"""Signed requests to Okta: the `okta` package makes tokens and proofs, one aiohttp session carries them.
+
+What does not live here: what is asked for, and what the answers mean (okta.py).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from connectors.base import Refused, SecretRef
+from connectors.paging import text
+from connectors.transport import Answer
+
+if TYPE_CHECKING:
+    from connectors.okta import Config
+
+_OMIT = "omitCredentials,omitCredentialsLinks,omitTransitioningToStatus"
+_HEADERS = {"Content-Type": f"application/json; okta-response={_OMIT}"}  # on a GET: what Okta need not compute
+
+
+class TokenRefused(Exception):
+    """The package could not sign a request: its token request failed. `cause` is what it returned."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(type(cause).__name__)
+        self.cause = cause
+
+
+class Session:
+    """The package's request signing over one aiohttp session that lives from the first request to `close`."""
+
+    def __init__(self, config: "Config", base: str, headers: Mapping[str, str]) -> None:
+        from okta.cache.no_op_cache import NoOpCache
+        from okta.request_executor import RequestExecutor
+
+        self._headers = {**headers, **_HEADERS}
+        self._scopes = frozenset(config.scopes)
+        self._granted = self._scopes
+        self._session: Any = None
+        # Used directly, it reads no okta.yaml and no OKTA_* variables, and sends nothing but token requests.
+        self._executor = RequestExecutor({"client": _client(config, base)}, NoOpCache(), lambda _: self)
+
+    async def get(self, url: str) -> Answer:
+        """One attempt. Raises TokenRefused, aiohttp.ClientError, TimeoutError."""
+        from yarl import URL
+
+        signed, error = await self._executor.create_request("GET", url, headers=self._headers)
+        if error is not None:
+            raise TokenRefused(error)
+        if missing := self._scopes - self._granted:
+            raise TokenRefused(_ScopesMissing(missing))
+        # encoded=True: a cursor such as cur%2B1 is sent as it came.
+        async with self._open().get(URL(url, encoded=True), headers=signed["headers"], allow_redirects=False) as got:
+            headers = {name.lower(): value for name, value in got.headers.items()}
+            if "link" in headers:
+                headers["link"] = ", ".join(got.headers.getall("link"))
+            self._remember_nonce(headers)
+            return Answer(got.status, headers, await got.read())
+
+    async def send_request(self, request: Mapping[str, Any]) -> tuple[None, Any, str, None]:
+        """What the package calls for its token requests, in place of its own client, which logs the credentials."""
+        async with self._open().post(request["url"], headers=request["headers"], data=request["form"]) as got:
+            body = await got.text()
+            if got.status == 200:
+                self._note_scopes(body)
+            return None, got, body, None
+
+    async def renew(self) -> None:
+        """Forgets the access token, so that the next request fetches one."""
+        self._executor._oauth.clear_access_token()  # noqa: SLF001 -- the package never drops a refused token
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> Any:
+        from aiohttp import ClientSession, ClientTimeout
+
+        if self._session is None:
+            timeout = ClientTimeout(total=120, sock_connect=15, sock_read=60)  # the package has none at all
+            self._session = ClientSession(timeout=timeout, trust_env=True)
+        return self._session
+
+    def _note_scopes(self, body: str) -> None:
+        """What was granted; a token answer without `scope` means all that was asked for (RFC 6749 §5.1)."""
+        try:
+            granted = text(msgspec.json.decode(body).get("scope"))
+        except (msgspec.DecodeError, AttributeError):
+            return  # the package finds no token in it either, and says so
+        self._granted = frozenset(granted.split()) if granted else self._scopes
+
+    def _remember_nonce(self, headers: Mapping[str, str]) -> None:
+        oauth = self._executor._oauth  # noqa: SLF001 -- the package does this only for requests that it sends itself
+        if "dpop-nonce" in headers and oauth is not None and oauth.is_dpop_enabled():
+            oauth.get_dpop_generator().set_nonce(headers["dpop-nonce"])
+
+
+class _ScopesMissing(Exception):
+    status = 200
+    error_code = "invalid_scope"
+
+    def __init__(self, missing: Iterable[str]) -> None:
+        super().__init__()
+        self.error_summary = f"the token does not carry {', '.join(sorted(missing))}"
+
+
+def _client(config: "Config", base: str) -> dict[str, Any]:
+    """The package's configuration; its own retries are off."""
+    client: dict[str, Any] = {"orgUrl": base, "userAgent": "rosterd", "rateLimit": {"maxRetries": 0}}
+    if config.token is not None:
+        return {**client, "authorizationMode": "SSWS", "token": config.token.reveal()}
+    assert config.private_key is not None  # noqa: S101 -- by Config
+    return {
+        **client,
+        "authorizationMode": "PrivateKey",
+        "clientId": config.client_id,
+        "privateKey": _usable(config.private_key),
+        "kid": config.key_id,
+        "scopes": list(config.scopes),
+        "oauthTokenRenewalOffset": 5,  # minutes before a token ends
+        "dpopEnabled": config.dpop,
+    }
+
+
+def _usable(private_key: SecretRef) -> str:
+    from jwcrypto.common import JWException  # type: ignore[import-untyped]
+    from okta.jwt import JWT
+
+    key = private_key.reveal()
+    try:
+        JWT.get_PEM_JWK(key)
+    except (JWException, ValueError, TypeError, KeyError, AttributeError, SyntaxError) as exc:
+        fix = "Okta's package signs with RSA keys only: add an RSA key and give its PEM or JSON"
+        raise Refused(f"the private key in {private_key.where} cannot be used", fix=fix) from exc
+    return key
