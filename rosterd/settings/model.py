@@ -1,0 +1,293 @@
+"""What a configuration file holds, as typed and frozen values: one class per table, one field per key.
+
+Descriptions here are the comments of config.example.toml and the texts of the JSON Schema. What a table says about
+another table (an id that must exist, a value that must be one of an axis's) is in rules.py; the keys that only one
+kind of directory reads are in kinds.py and in the connectors.
+
+Not here: what any of it means for people. reconciler/policy.py decides that.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, PrivateAttr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from rosterd.settings.values import (
+    OFF,
+    Cron,
+    Domain,
+    Duration,
+    Email,
+    Limit,
+    LimitOrOff,
+    Listen,
+    Section,
+    Slug,
+    Text,
+    WebAddress,
+    limit,
+)
+
+Kind = Literal["google", "entra", "okta", "scim"]
+LimitKind = Literal["deactivate", "leave_team", "demote", "promote", "update", "create"]
+
+PREFIX = "ROSTERD_"
+# Sections that environment variables may override (ROSTERD_STORE__URL): what differs between machines, nothing else.
+FROM_ENVIRONMENT = ("store", "http")
+WINDOWS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+
+
+class StoreSettings(Section):
+    """Where rosterd keeps what it knows."""
+
+    url: Text = Field(
+        default="sqlite:///rosterd.db",
+        description="sqlite:///PATH, or postgresql+psycopg://USER@HOST/DATABASE; ROSTERD_STORE__URL overrides it",
+    )
+
+
+class HttpSettings(Section):
+    """Where `rosterd serve` listens."""
+
+    listen: Listen = Field(default="127.0.0.1:8460", description="address and port; ROSTERD_HTTP__LISTEN overrides it")
+    public_url: WebAddress | None = Field(
+        default=None,
+        description="what setup pages show to an IT admin; ROSTERD_HTTP__PUBLIC_URL overrides it",
+        examples=["https://sync.example.com"],
+    )
+
+
+class RoleAxis(Section):
+    """One independent dimension of roles; a workspace may have several."""
+
+    axis: Text = Field(description="its name", examples=["role"])
+    values: tuple[Text, ...] = Field(
+        min_length=1,
+        description="lowest first: of several the highest wins",
+        examples=[("member", "admin")],
+    )
+    default: Text = Field(
+        default="",
+        description="the value of people about whom the directory says nothing; if left out, the lowest",
+        examples=["member"],
+    )
+    when_absent: Literal["default", "keep"] = Field(
+        default="default", description="what silence of the directory means for an existing member: default | keep"
+    )
+    on_unknown: Literal["ignore"] = Field(default="ignore", description="an unrecognised value never grants anything")
+    protect_last: Text | None = Field(
+        default=None, description="the last active holder of this value keeps it", examples=["admin"]
+    )
+    disabled_values: tuple[Text, ...] = Field(
+        default=(), description="values that this workspace's plan does not have: treated as unrecognised"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lowest_is_default(cls, given: object) -> object:
+        if isinstance(given, Mapping) and "default" not in given:
+            values = given.get("values")
+            if isinstance(values, list | tuple) and values:
+                return {**given, "default": values[0]}
+        return given
+
+
+class RoleRule(Section):
+    """A constraint between axes: where all of `when` holds, `force` is set."""
+
+    when: Mapping[str, Text] = Field(
+        min_length=1, description="axis = value, all of which must hold", examples=[{"primary": "listener"}]
+    )
+    force: Mapping[str, Text] = Field(
+        min_length=1, description="axis = value, what they are set to", examples=[{"permission": "user"}]
+    )
+
+
+def _window(kind: str, window: str) -> Any:
+    return Field(default=OFF, description=f"{kind} within {window}, over all runs", examples=[limit(50, 15, 5)])
+
+
+class Limits(Section):
+    """Safeguards: what one run, or all runs within a window of time, may do before a person has to approve.
+
+    A limit trips when its count or its percentage of the managed members is reached, never below `floor` actions;
+    `false` switches it off. A limit that is written replaces the default as a whole.
+    """
+
+    deactivate: LimitOrOff = Field(default=limit(500, 10, 5), description="people who lose access")
+    leave_team: LimitOrOff = Field(default=limit(None, 25, 20), description="people leaving a team")
+    demote: LimitOrOff = Field(default=limit(None, 25, 3), description="roles lowered")
+    promote: LimitOrOff = Field(default=limit(None, 25, 5), description="roles raised")
+    update: LimitOrOff = Field(default=limit(None, 50, 50), description="names and addresses changed")
+    create: LimitOrOff = Field(default=OFF, description="people added; off, since adding takes nothing away")
+    deactivate_1h: LimitOrOff = _window("deactivate", "1h")
+    deactivate_24h: LimitOrOff = _window("deactivate", "24h")
+    deactivate_7d: LimitOrOff = _window("deactivate", "7d")
+    leave_team_1h: LimitOrOff = _window("leave_team", "1h")
+    leave_team_24h: LimitOrOff = _window("leave_team", "24h")
+    leave_team_7d: LimitOrOff = _window("leave_team", "7d")
+    demote_1h: LimitOrOff = _window("demote", "1h")
+    demote_24h: LimitOrOff = _window("demote", "24h")
+    demote_7d: LimitOrOff = _window("demote", "7d")
+    promote_1h: LimitOrOff = _window("promote", "1h")
+    promote_24h: LimitOrOff = _window("promote", "24h")
+    promote_7d: LimitOrOff = _window("promote", "7d")
+    update_1h: LimitOrOff = _window("update", "1h")
+    update_24h: LimitOrOff = _window("update", "24h")
+    update_7d: LimitOrOff = _window("update", "7d")
+    create_1h: LimitOrOff = _window("create", "1h")
+    create_24h: LimitOrOff = _window("create", "24h")
+    create_7d: LimitOrOff = _window("create", "7d")
+
+    def of(self, kind: LimitKind, window: str = "") -> Limit:
+        """The limit of one run, or of a window ("1h", "24h", "7d"); one that never trips is `off`."""
+        found: Limit = getattr(self, f"{kind}_{window}" if window else kind)
+        return found
+
+
+class WorkspaceSettings(Section):
+    """One tenant of the application, whose members are managed."""
+
+    id: Slug = Field(description="unique; small letters, digits and . _ -", examples=["acme"])
+    name: str = Field(default="", description="what people read; if left out, the id", examples=["Acme"])
+    email_domains: tuple[Domain, ...] = Field(
+        default=(), description="people outside these mail domains are out of scope; empty: no such bound",
+        examples=[("acme.com",)],
+    )  # fmt: skip
+    protected: tuple[Email, ...] = Field(
+        default=(), description="never deactivated or demoted by a directory", examples=[("owner@acme.com",)]
+    )
+    role: tuple[RoleAxis, ...] = Field(default=(), description="the role axes")
+    role_rule: tuple[RoleRule, ...] = Field(default=(), description="constraints between axes")
+    limits: Limits = Field(default=Limits(), description="safeguards")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_its_id(cls, given: object) -> object:
+        if isinstance(given, Mapping) and "name" not in given and "id" in given:
+            return {**given, "name": given["id"]}
+        return given
+
+
+class DirectoryRole(Section):
+    """Where the value of a role axis comes from in this directory: an attribute, groups, or both (the highest wins)."""
+
+    axis: Text = Field(description="an axis of the workspace", examples=["role"])
+    attribute: Text | None = Field(
+        default=None, description="a user attribute, as the vendor names it", examples=["jamie_role"]
+    )
+    groups: Mapping[str, Text] = Field(
+        default={}, description="group name or id = value", examples=[{"Jamie Admins": "admin"}]
+    )
+
+
+class DirectoryTeam(Section):
+    """A team that follows a group. A team may follow several groups, and a group may feed several teams."""
+
+    group: Text = Field(description="group name or id", examples=["Design"])
+    team: Text = Field(description="the team in the workspace", examples=["Design"])
+
+
+class DirectorySettings(Section):
+    """One customer's identity source."""
+
+    id: Slug = Field(description="unique; small letters, digits and . _ -", examples=["acme-okta"])
+    workspace: str = Field(description="the id of the workspace whose members it feeds", examples=["acme"])
+    kind: Kind = Field(description="google | entra | okta | scim")
+    every: Duration | None = Field(
+        default=timedelta(minutes=15), description="how often it is read (not scim, which is told)"
+    )
+    cron: Cron | None = Field(
+        default=None, description="instead of every: minute hour day month weekday, in UTC", examples=["30 2 * * *"]
+    )
+    verify_every: Duration = Field(
+        default=timedelta(hours=24), description="how often everything is compared, to find drift"
+    )
+    match: Literal["email", "user_name"] = Field(
+        default="email", description="how people are matched to members they are not linked to yet: email | user_name"
+    )
+    nested_groups: bool = Field(
+        default=True, strict=True, description="members of groups inside a group count as its members (google, entra)"
+    )
+    guests: bool = Field(default=False, strict=True, description="guests and external people too (google, entra)")
+    scope_groups: tuple[Text, ...] = Field(
+        default=(), description="only members of these groups, by name or id; empty: everybody"
+    )
+    simulate: Path | None = Field(
+        default=None,
+        description="a simulated directory, kept in this file and served on loopback while a command runs (not scim)",
+        examples=["acme-okta.json"],
+    )
+    role: tuple[DirectoryRole, ...] = Field(default=(), description="where role values come from")
+    team: tuple[DirectoryTeam, ...] = Field(default=(), description="which groups are teams")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_schedule(cls, given: object) -> object:
+        """`every` has a default only where nothing else says when: not beside `cron`, not for SCIM, which is told."""
+        if isinstance(given, Mapping) and "every" not in given and ("cron" in given or given.get("kind") == "scim"):
+            return {**given, "every": None}
+        return given
+
+
+class Environment(PydanticBaseSettingsSource):
+    """ROSTERD_STORE__URL and the like: the keys of [store] and [http], as pydantic-settings spells nested keys."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 -- its signature
+        """The overridden keys of one section."""
+        prefix = f"{PREFIX}{field_name}__".upper()
+        found = {name[len(prefix) :].lower(): text for name, text in os.environ.items() if name.startswith(prefix)}
+        return found, field_name, True
+
+    def __call__(self) -> dict[str, Any]:
+        """All overridden sections."""
+        fields = self.settings_cls.model_fields
+        sections = {name: self.get_field_value(fields[name], name)[0] for name in FROM_ENVIRONMENT}
+        return {name: keys for name, keys in sections.items() if keys}
+
+
+class Settings(BaseSettings):
+    """A whole configuration file. `load` makes one; `directory` holds the class of each directory's kind."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    store: StoreSettings = Field(default=StoreSettings(), description="where rosterd keeps what it knows")
+    http: HttpSettings = Field(default=HttpSettings(), description="where `rosterd serve` listens")
+    workspace: tuple[WorkspaceSettings, ...] = Field(min_length=1, description="the tenants")
+    directory: tuple[DirectorySettings, ...] = Field(default=(), description="their identity sources")
+
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """The file this was loaded from."""
+        return self._file
+
+    def workspace_of(self, directory: DirectorySettings) -> WorkspaceSettings:
+        """The workspace that a directory feeds."""
+        return next(each for each in self.workspace if each.id == directory.workspace)
+
+    def directory_named(self, directory: str) -> DirectorySettings | None:
+        """The directory with this id, if there is one."""
+        return next((each for each in self.directory if each.id == directory), None)
+
+    def at(self, file: Path) -> Self:
+        """The same settings, remembering their file."""
+        self._file = file
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- Environment stands in for it
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment's few keys before the file's; no .env file is read."""
+        return Environment(settings_cls), init_settings
