@@ -19,7 +19,7 @@ from connectors.address import base_address, same_origin
 from connectors.base import ConnectorConfig, ConnectorError, Counts, Finding, Malformed, Opened, Refused, SecretRef
 from connectors.findings import of_error, of_groups, of_users
 from connectors.members import expand
-from connectors.okta_signing import Session, TokenRefused
+from connectors.okta_sdk import Session, TokenRefused
 from connectors.paging import decode, each, not_json, pages, require_array, text
 from connectors.transport import Action, Answer, Judge, Limiter, Transport, Verdict, rate_limit_reset, retry_after
 from reconciler.groups import resolve
