@@ -312,10 +312,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
-    try:
+    if text.lstrip("-").replace(".", "", 1).isdecimal():
         return max(0.0, float(text))
-    except ValueError:
-        pass  # a date, or nonsense
     then, now = _date(text), _date(headers.get("date", ""))
     return None if then is None or now is None else max(0.0, then - now)
 
@@ -324,7 +322,7 @@ def rate_limit_reset(headers: Mapping[str, str]) -> float | None:
     """Seconds until `X-Rate-Limit-Reset` (epoch seconds) by the vendor's clock, the `Date` header."""
     now = _date(headers.get("date", ""))
     text = headers.get("x-rate-limit-reset", "").strip()
-    return max(0.0, int(text) - now) if now is not None and text.isdigit() else None
+    return max(0.0, int(text) - now) if now is not None and text.isdecimal() else None
 
 
 def _date(text: str) -> float | None:
