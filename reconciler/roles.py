@@ -41,9 +41,8 @@ def _grants(
         if ref in refs and value not in axis.disabled:
             found.append(Grant(value, f"group {view.names.get(ref, ref)}"))
     if source.attribute and source.attribute in user.attributes:
-        for text in values_of(user.attributes[source.attribute]):
-            if value := recognised(axis, text):
-                found.append(Grant(value, f"attribute {source.attribute}"))
+        sent = (recognised(axis, text) for text in values_of(user.attributes[source.attribute]))
+        found += [Grant(value, f"attribute {source.attribute}") for value in sent if value]
     return found
 
 

@@ -108,8 +108,15 @@ class Tasks(Protocol):
 class Ports(Protocol):
     """What a run needs from the outside."""
 
-    source: Source
-    progress: Progress
+    @property
+    def source(self) -> Source:
+        """The directory."""
+        ...
+
+    @property
+    def progress(self) -> Progress:
+        """Told how far each phase is."""
+        ...
 
     def bound(self) -> dict[str, str]:
         """Configured group names that earlier pulls resolved, to ids."""
@@ -123,8 +130,8 @@ class Ports(Protocol):
         """A view of now."""
         ...
 
-    def tasks(self, run: str, began: str, mode: Mode) -> Tasks:
-        """Opens the run in the store."""
+    def tasks(self, report: Report) -> Tasks:
+        """Opens the run in the store; `report` is its header so far."""
         ...
 
     def managed(self) -> int:
@@ -162,11 +169,11 @@ async def sync(job: Job, ports: Ports) -> Report:
         StoreError: the store refused; what was applied before is recorded.
     """
     watch = Watch(ports)
-    tasks = ports.tasks(job.run, watch.began, job.mode)
     report = Report(
         job.run, job.policy.workspace, job.policy.directory, job.trigger, job.mode, "running", watch.began,
         planned_only=not job.apply,
     )  # fmt: skip
+    tasks = ports.tasks(report)
     try:
         with watch.phase("pull"):
             complete = await _pull(job.policy, ports)

@@ -1,0 +1,133 @@
+"""Wires a directory's connector and the store to the loop: the `Ports` that reconciler/sync.py drives."""
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from connectors.base import Connector
+from reconciler.model import Observation, Wanted
+from reconciler.policy import Policy
+from reconciler.report import Report, Transport
+from reconciler.sync import Job, Mode, Progress, sync
+from store.absorb import Staging
+from store.database import Store
+from store.leases import Held, give_back, stamp, take
+from store.mirror import bound, peek
+from store.runs import RunTasks
+from store.snapshot import View
+from store.workspace import managed
+
+
+def now() -> str:
+    """This moment, RFC 3339 in UTC with milliseconds."""
+    return stamp(datetime.now(UTC))
+
+
+def new_run(moment: str) -> str:
+    """An id for a run: its time, readable, and six random hex digits."""
+    return f"{moment[:19].replace('-', '').replace(':', '')}-{secrets.token_hex(3)}"
+
+
+class ConnectorSource:
+    """A connector as the loop's `Source`."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+
+    def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:
+        """The connector's observations."""
+        return self._connector.pull(wanted)
+
+    @property
+    def transport(self) -> Transport:
+        """What reading has cost so far."""
+        counts = self._connector.counts
+        return Transport(counts.requests, counts.retries, round(counts.throttled_seconds, 3))
+
+
+class RunPorts:
+    """Everything one run needs from the outside."""
+
+    def __init__(
+        self, store: Store, policy: Policy, connector: Connector, *, held: Held, progress: Progress,
+        clock: Callable[[], str] = now,
+    ) -> None:  # fmt: skip
+        self._store, self._policy, self._held, self._clock = store, policy, held, clock
+        self.source = ConnectorSource(connector)
+        self.progress = progress
+        self._tasks: RunTasks | None = None
+
+    def bound(self) -> dict[str, str]:
+        """Configured group names that earlier pulls resolved, to ids."""
+        with self._store.read() as connection:
+            return bound(connection, self._policy.directory)
+
+    def absorber(self) -> Staging:
+        """A staging area for one pull."""
+        return Staging(self._store, self._policy, self._clock)
+
+    def snapshot(self) -> View:
+        """A view of now."""
+        view = View(self._store, self._policy)
+        if self._tasks is not None:
+            self._tasks.follow(view.mark)
+        return view
+
+    def tasks(self, report: Report) -> RunTasks:
+        """Opens the run in the store."""
+        mode: Mode = report.mode
+        self._tasks = RunTasks(self._store, self._policy, held=self._held, now=self._clock, mode=mode)
+        self._tasks.open(report)
+        return self._tasks
+
+    def managed(self) -> int:
+        """How many active members of the workspace are managed by a directory."""
+        return managed(self._store, self._policy.workspace)
+
+    def now(self) -> str:
+        """RFC 3339 UTC."""
+        return self._clock()
+
+    def elapsed(self) -> float:
+        """Seconds on a clock that only goes forward."""
+        return time.perf_counter()
+
+
+@contextmanager
+def lease(store: Store, workspace: str, run: str) -> Iterator[Held]:
+    """Holds the workspace for the time of a run.
+
+    Raises:
+        WorkspaceBusy: another run holds it.
+    """
+    held = take(store, workspace, run, now())
+    try:
+        yield held
+    finally:
+        give_back(store, held)
+
+
+async def run_once(
+    store: Store, policy: Policy, connector: Connector, *, progress: Progress, trigger: str = "manual",
+    verify: bool = False, apply: bool = True,
+) -> Report:  # fmt: skip
+    """One run of one directory: takes the workspace's lease, runs the loop, gives the lease back.
+
+    Raises:
+        WorkspaceBusy: another run holds the workspace.
+        StoreError: the store refused.
+    """
+    run = new_run(now())
+    with lease(store, policy.workspace, run) as held:
+        ports = RunPorts(store, policy, connector, held=held, progress=progress)
+        full = verify or needs_full(store, policy)
+        return await sync(Job(run, policy, trigger, verify=full, apply=apply), ports)
+
+
+def needs_full(store: Store, policy: Policy) -> bool:
+    """Whether everything has to be compared: nothing ever was, or the policy is not the one it was compared under."""
+    with store.read() as connection:
+        row = peek(connection, policy.directory)
+    return row is None or row.policy_digest != policy.digest

@@ -1,0 +1,346 @@
+"""Applying: a batch of actions to the embedded workspace, with each outcome in the transaction of its write.
+
+Every action says what it expects; where the workspace has moved on, the action fails by itself and the others go on.
+An action whose result is there already counts as applied: running a plan twice changes nothing the second time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.exc import IntegrityError
+
+from reconciler.model import Profile, key
+from reconciler.plan import Action, Step
+from reconciler.policy import Policy, RoleAxis
+from store.database import Store, bulk, rows
+from store.leases import Held
+
+_FIELDS = Profile.__struct_fields__
+_SET = ", ".join(f"{name} = ?" for name in _FIELDS)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some actions of one step of one run, with their numbers."""
+
+    policy: Policy
+    lease: Held
+    step: Step
+    actions: list[tuple[int, Action]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an action."""
+
+    state: str = "applied"
+    code: str = "applied"
+    error: str | None = None
+
+
+APPLIED = Outcome()
+_Row = dict[str, Any]
+
+
+def apply_batch(store: Store, batch: Batch, now: Callable[[], str]) -> None:
+    """Applies a batch in one transaction; when the database refuses it as a whole, action by action."""
+    try:
+        _transaction(store, batch, now())
+    except IntegrityError as exc:
+        if len(batch.actions) > 1:
+            for numbered in batch.actions:
+                apply_batch(store, Batch(batch.policy, batch.lease, batch.step, [numbered]), now)
+            return
+        refused = Outcome("failed", "refused_by_store", str(exc.orig))
+        with store.write() as connection:
+            _record(connection, batch, {batch.actions[0][0]: refused}, now())
+
+
+def _transaction(store: Store, batch: Batch, now: str) -> None:
+    with store.write() as connection:
+        work = _Work(connection, batch.policy, now)
+        work.load([action.member for _, action in batch.actions])
+        outcomes = _STEPS[batch.step](work, batch.actions)
+        work.flush()
+        _record(connection, batch, outcomes, now)
+
+
+def _record(connection: Connection, batch: Batch, outcomes: dict[int, Outcome], now: str) -> None:
+    batch.lease.check(connection, now)
+    bulk(
+        connection,
+        "UPDATE action SET state = ?, code = ?, error = ?, attempts = attempts + 1"
+        " WHERE run = ? AND step = ? AND n = ?",
+        [
+            (outcome.state, outcome.code, outcome.error, batch.lease.run, int(batch.step), number)
+            for number, outcome in outcomes.items()
+        ],
+    )
+
+
+class _Work:
+    """The members that a batch concerns, and the writes it collects."""
+
+    def __init__(self, connection: Connection, policy: Policy, now: str) -> None:
+        self.connection, self.policy, self.now = connection, policy, now
+        self.members: dict[str, _Row] = {}
+        self.writes: list[tuple[str, list[tuple[Any, ...]]]] = []
+
+    def load(self, ids: list[str]) -> None:
+        """Reads the members of these ids; locks their workspace against other writers."""
+        if self.connection.dialect.name != "sqlite":
+            self.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (self.policy.workspace,))
+        self.members = {row["id"]: row for row in self.select("id", ids)}
+
+    def select(self, column: str, values: list[str]) -> list[_Row]:
+        """Members of the workspace whose `column` is one of these."""
+        found: list[_Row] = []
+        sql = text(f"SELECT * FROM member WHERE workspace = :w AND {column} IN :v").bindparams(
+            bindparam("v", expanding=True)
+        )
+        for start in range(0, len(values), 500):
+            given = {"w": self.policy.workspace, "v": values[start : start + 500]}
+            found += [dict(row) for row in self.connection.execute(sql, given).mappings()]
+        return found
+
+    def write(self, sql: str, written: list[tuple[Any, ...]]) -> None:
+        """Adds a statement for many rows, run in order by `flush`."""
+        self.writes.append((sql, written))
+
+    def flush(self) -> None:
+        """Runs what was collected."""
+        for sql, written in self.writes:
+            bulk(self.connection, sql, written)
+        self.writes.clear()
+
+    def mine(self, action: Action) -> Outcome | None:
+        """Why the action's member is not (any more) what this directory manages; None when it is."""
+        member = self.members.get(action.member)
+        if member is None:
+            return Outcome("failed", "member_gone", f"member {action.member} does not exist")
+        if member["directory"] != self.policy.directory or member["external_id"] != action.external_id:
+            return Outcome("failed", "changed_since", f"{member['email']} is no longer linked to {action.external_id}")
+        return None
+
+    def holders(self, axis: RoleAxis) -> set[str]:
+        """Ids of the active members who hold the axis's protected value or a higher one."""
+        values = [value for value in axis.values if axis.rank(value) >= axis.rank(axis.protect_last)]
+        sql = text(
+            "SELECT m.id FROM member m JOIN member_role v ON v.member_id = m.id WHERE m.workspace = :w AND m.active"
+            " AND v.axis = :axis AND v.value IN :values"
+        ).bindparams(bindparam("values", expanding=True))
+        given = {"w": self.policy.workspace, "axis": axis.axis, "values": values}
+        return {row[0] for row in self.connection.execute(sql, given)}
+
+
+_Numbered = list[tuple[int, Action]]
+
+
+def _adopt(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
+    outcomes, linked = {}, []
+    for number, action in actions:
+        member = work.members.get(action.member)
+        if member is None:
+            outcomes[number] = Outcome("failed", "member_gone", f"member {action.member} does not exist")
+            continue
+        free = not member["managed"] or (
+            member["directory"] == work.policy.directory
+            and member["external_id"] in (action.before.get("external_id"), action.external_id)
+        )
+        if not free:
+            said = f"{member['email']} is managed by {member['directory']} now"
+            outcomes[number] = Outcome("failed", "changed_since", said)
+            continue
+        linked.append((True, work.policy.directory, action.external_id, work.now, action.member))
+        outcomes[number] = APPLIED
+    work.write("UPDATE member SET managed = ?, directory = ?, external_id = ?, updated_at = ? WHERE id = ?", linked)
+    return outcomes
+
+
+def _create(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    taken = _owners(work, actions)
+    members, roles = [], []
+    for number, action in actions:
+        known = work.members.get(action.member)
+        if known is not None:
+            outcomes[number] = work.mine(action) or APPLIED
+            continue
+        profile = [str(action.after.get(name, "")) for name in _FIELDS]
+        outcomes[number] = _address(work, action, taken)
+        if outcomes[number] is not APPLIED:
+            continue
+        keys = (key(profile[0]), key(profile[1] or profile[0]))
+        link = (True, True, work.policy.directory, action.external_id, work.now, work.now)
+        members.append((action.member, work.policy.workspace, *keys, *profile, *link))
+        roles += [(action.member, axis, value) for axis, value in action.after.get("roles", {}).items()]
+    names = ("id", "workspace", "email_key", "name_key", *_FIELDS, "active", "managed", "directory", "external_id",
+             "created_at", "updated_at")  # fmt: skip
+    work.write(f"INSERT INTO member ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", members)
+    work.write(_ROLE, roles)
+    return outcomes
+
+
+def _owners(work: _Work, actions: _Numbered) -> dict[str, _Row]:
+    """Who holds the addresses that these actions give, by key."""
+    wanted = [key(str(action.after["email"])) for _, action in actions if "email" in action.after]
+    return {row["email_key"]: row for row in work.select("email_key", wanted)}
+
+
+def _address(work: _Work, action: Action, taken: dict[str, _Row]) -> Outcome:
+    """Takes the action's new address: parks a member who gives it up in this plan, refuses when somebody has it."""
+    if "email" not in action.after:
+        return APPLIED
+    wanted = key(str(action.after["email"]))
+    owner = taken.get(wanted)
+    if owner is not None and owner["id"] != action.member:
+        if owner["id"] != action.parks:
+            said = f"{action.after['email']} already belongs to member {owner['id']}"
+            return Outcome("failed", "email_taken", said)
+        work.write("UPDATE member SET email_key = NULL WHERE id = ?", [(owner["id"],)])
+    taken[wanted] = {"id": action.member}
+    return APPLIED
+
+
+def _update(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    taken = _owners(work, actions)
+    written = []
+    for number, action in actions:
+        outcomes[number] = work.mine(action) or _address(work, action, taken)
+        if outcomes[number] is APPLIED:
+            profile = [str(action.after.get(name, work.members[action.member][name])) for name in _FIELDS]
+            keys = (key(profile[0]), key(profile[1] or profile[0]))
+            written.append((*profile, *keys, work.now, action.member))
+    work.write(f"UPDATE member SET {_SET}, email_key = ?, name_key = ?, updated_at = ? WHERE id = ?", written)
+    return outcomes
+
+
+def _reactivate(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
+    outcomes = {number: work.mine(action) or APPLIED for number, action in actions}
+    back = [(True, work.now, action.member) for number, action in actions if outcomes[number] is APPLIED]
+    work.write("UPDATE member SET active = ?, updated_at = ? WHERE id = ?", back)
+    return outcomes
+
+
+_ROLE = (
+    "INSERT INTO member_role (member_id, axis, value) VALUES (?, ?, ?)"
+    " ON CONFLICT (member_id, axis) DO UPDATE SET value = excluded.value"
+)
+
+
+def _promote(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
+    outcomes = {number: work.mine(action) or APPLIED for number, action in actions}
+    given = [
+        (action.member, axis, value)
+        for number, action in actions
+        if outcomes[number] is APPLIED
+        for axis, value in action.after.items()
+    ]
+    work.write(_ROLE, given)
+    return outcomes
+
+
+def _demote(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    allowed: _Numbered = []
+    holders = {axis.axis: (axis, work.holders(axis)) for axis in work.policy.axes if axis.protect_last}
+    for number, action in actions:
+        (name, value), *_ = action.after.items()
+        axis, holding = holders.get(name, (None, set()))
+        if axis is not None and axis.rank(str(value)) < axis.rank(axis.protect_last) and action.member in holding:
+            if len(holding) == 1:
+                outcomes[number] = _last(action, axis)
+                continue
+            holding.discard(action.member)
+        allowed.append((number, action))
+    return outcomes | _promote(work, allowed)
+
+
+def _deactivate(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
+    outcomes: dict[int, Outcome] = {}
+    gone = []
+    holders = [(axis, work.holders(axis)) for axis in work.policy.axes if axis.protect_last]
+    for number, action in actions:
+        outcomes[number] = _relinked(work, action) or work.mine(action) or APPLIED
+        if outcomes[number] is not APPLIED:
+            continue
+        last = next((axis for axis, holding in holders if holding == {action.member}), None)
+        if last is not None:
+            outcomes[number] = _last(action, last)
+            continue
+        for _, holding in holders:
+            holding.discard(action.member)
+        gone.append((False, work.now, work.now, action.member))
+    # Signed out everywhere: sessions older than this moment are void.
+    sql = "UPDATE member SET active = ?, sessions_valid_after = ?, updated_at = ? WHERE id = ?"
+    work.write(sql, gone)
+    return outcomes
+
+
+def _relinked(work: _Work, action: Action) -> Outcome | None:
+    """The leaver's member was adopted by their new account in this same plan: there is nobody to put out."""
+    member = work.members.get(action.member)
+    if member is None or member["directory"] != work.policy.directory or member["external_id"] == action.external_id:
+        return None
+    return Outcome("skipped", "relinked", f"{action.email} is now directory user {member['external_id']}")
+
+
+def _last(action: Action, axis: RoleAxis) -> Outcome:
+    return Outcome("skipped", "last_holder", f"{action.email} is the last active {axis.protect_last}")
+
+
+def _join(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
+    outcomes = {number: work.mine(action) or APPLIED for number, action in actions}
+    done = [action for number, action in actions if outcomes[number] is APPLIED]
+    teams = _teams(work, sorted({str(action.after["team"]) for action in done}))
+    work.write(
+        "INSERT INTO team_member (member_id, team_id, source) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(action.member, teams[str(action.after["team"])], work.policy.directory) for action in done],
+    )
+    return outcomes
+
+
+def _teams(work: _Work, names: list[str]) -> dict[str, int]:
+    """Ids of the workspace's teams by name; those that do not exist yet are made."""
+    workspace = work.policy.workspace
+    bulk(
+        work.connection,
+        "INSERT INTO team (workspace, name) VALUES (?, ?) ON CONFLICT (workspace, name) DO NOTHING",
+        [(workspace, name) for name in names],
+    )
+    return _known_teams(work)
+
+
+def _known_teams(work: _Work) -> dict[str, int]:
+    found = rows(work.connection, "SELECT name, id FROM team WHERE workspace = :w", w=work.policy.workspace)
+    return {row[0]: row[1] for row in found}
+
+
+def _leave(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
+    outcomes = {number: work.mine(action) or APPLIED for number, action in actions}
+    known = _known_teams(work)
+    work.write(
+        "DELETE FROM team_member WHERE member_id = ? AND team_id = ? AND source = ?",
+        [
+            (action.member, known[str(action.before["team"])], work.policy.directory)
+            for number, action in actions
+            if outcomes[number] is APPLIED and str(action.before["team"]) in known
+        ],
+    )
+    return outcomes
+
+
+_STEPS: dict[Step, Callable[[_Work, _Numbered], dict[int, Outcome]]] = {
+    Step.ADOPT: _adopt,
+    Step.CREATE: _create,
+    Step.REACTIVATE: _reactivate,
+    Step.UPDATE: _update,
+    Step.PROMOTE: _promote,
+    Step.JOIN_TEAM: _join,
+    Step.LEAVE_TEAM: _leave,
+    Step.DEMOTE: _demote,
+    Step.DEACTIVATE: _deactivate,
+}

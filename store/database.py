@@ -1,0 +1,163 @@
+"""Opening the database, transactions, and the one place where a driver's errors become ours."""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from reconciler.errors import StoreError
+
+HEAD = "0001"  # the newest migration; a test holds it against store/migrations
+BUSY_SECONDS = 30
+
+_ADVICE = (
+    ("locked", "database_locked", "another process is writing; wait for it, or stop it"),
+    ("busy", "database_locked", "another process is writing; wait for it, or stop it"),
+    ("disk is full", "disk_full", "free space on the disk that holds the database and run again"),
+    ("no space left", "disk_full", "free space on the disk that holds the database and run again"),
+    ("readonly", "read_only", "make the database file and its folder writable"),
+    ("read-only", "read_only", "make the database file and its folder writable"),
+    ("unable to open", "cannot_open", "create the folder of the database file, or correct [store] url"),
+    ("not a database", "not_a_database", "the file is something else: correct [store] url"),
+    ("malformed", "corrupt", "restore the database from a backup"),
+)
+
+
+class Store:
+    """One database. Safe to share between threads; connections come from SQLAlchemy's pool."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.sqlite = engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection with a consistent view: what others commit meanwhile is not seen."""
+        options = {} if self.sqlite else {"isolation_level": "REPEATABLE READ"}
+        with translated(self.engine), self.engine.connect().execution_options(**options) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write: committed at the end, rolled back on any exception."""
+        with (
+            translated(self.engine),
+            self.engine.connect().execution_options(rosterd_write=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """One connection over several transactions, for temporary tables."""
+        with translated(self.engine), self.engine.connect().execution_options(rosterd_write=False) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self.engine.dispose()
+
+
+def open_store(url: str) -> Store:
+    """Opens (SQLite: makes) the database and brings its schema up to date.
+
+    Raises:
+        StoreError: the URL is not one, the server or file cannot be reached, or its schema is newer than this program.
+    """
+    from store.migrate import migrate
+
+    store = Store(_engine(url))
+    try:
+        migrate(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if _is_sqlite(parsed.drivername) else {}
+        engine = create_engine(parsed, **options)
+    except (ArgumentError, ImportError, ValueError) as exc:
+        raise StoreError(
+            f"[store] url is not a database URL: {exc}",
+            fix='write "sqlite:///rosterd.db" or "postgresql+psycopg://user@host/database"',
+        ) from exc
+    if _is_sqlite(parsed.drivername):
+        if parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _is_sqlite(driver: str) -> bool:
+    return driver.startswith("sqlite")
+
+
+def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own transaction control would begin too late for a consistent read; ours begins explicitly.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16384", "temp_store=FILE"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # A writer takes the lock at once: upgrading later could fail with SQLITE_BUSY_SNAPSHOT, which waiting cannot cure.
+    writes = connection.get_execution_options().get("rosterd_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Turns the drivers' errors into StoreError, naming the database without its password."""
+    try:
+        yield
+    except DBAPIError as exc:
+        said = str(exc.orig).strip().splitlines()[0] if str(exc.orig).strip() else type(exc.orig).__name__
+        where = engine.url.render_as_string(hide_password=True)
+        for sign, code, fix in _ADVICE:
+            if sign in said.lower():
+                raise _store_error(code, said, where, fix) from exc
+        raise _store_error("database_error", said, where, "see the database's own log") from exc
+
+
+def _store_error(code: str, said: str, where: str, fix: str) -> StoreError:
+    error = StoreError(f"the store refused: {said}", where=where, fix=fix)
+    error.code = code
+    return error
+
+
+def bulk(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]] | Iterable[tuple[Any, ...]]) -> None:
+    """Runs one statement with "?" parameters for many rows; nothing for none.
+
+    SQLAlchemy's own executemany builds a dict per row, which costs more than the insert on SQLite.
+    """
+    listed = rows if isinstance(rows, list) else list(rows)
+    if listed:
+        native = sql if connection.dialect.name == "sqlite" else sql.replace("?", "%s")
+        connection.exec_driver_sql(native, listed)
+
+
+def rows(connection: Connection, sql: str, **parameters: object) -> Sequence[Any]:
+    """All rows of a query with ":name" parameters."""
+    return connection.execute(text(sql), parameters).all()
+
+
+def scalar(connection: Connection, sql: str, **parameters: object) -> Any:
+    """The first column of the first row, or None."""
+    return connection.execute(text(sql), parameters).scalar()
+
+
+def host() -> str:
+    """A name of this machine that changes with every boot where the system tells, so that a process id of before a
+    restart is never taken for a live one."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{os.uname().nodename}/{boot.read_text().strip() if boot.exists() else ''}"

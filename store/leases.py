@@ -1,0 +1,116 @@
+"""One writer per workspace: a lease with a fencing token.
+
+A run takes the lease, renews it with every batch and gives it back. A run that lost it cannot write: each of its
+transactions checks the token. A holder on this machine whose process is gone is taken over at once; one elsewhere
+when its lease has run out.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from reconciler.errors import RunError, StoreError
+from store.database import Store, host, rows
+
+LEASE = timedelta(seconds=60)
+
+
+class WorkspaceBusy(RunError):
+    """Another run holds the workspace (exit code 4)."""
+
+    code = "workspace_busy"
+
+
+@dataclass(frozen=True)
+class Held:
+    """A lease that this process holds."""
+
+    workspace: str
+    run: str
+    token: int
+
+    def check(self, connection: Connection, now: str) -> None:
+        """Renews the lease inside a transaction that is about to write.
+
+        Raises:
+            StoreError: another run took the workspace meanwhile; the transaction must not commit.
+        """
+        renewed = connection.execute(
+            text("UPDATE lease SET expires_at = :until WHERE workspace = :w AND token = :token AND run = :run"),
+            {"until": _later(now), "w": self.workspace, "token": self.token, "run": self.run},
+        )
+        if renewed.rowcount != 1:
+            error = StoreError(
+                f"the lease on workspace {self.workspace} was taken over by another run",
+                where=f"run {self.run}",
+                fix="nothing was lost: the other run finishes the work",
+            )
+            error.code = "lease_lost"
+            raise error
+
+
+def take(store: Store, workspace: str, run: str, now: str) -> Held:
+    """Takes the lease of a workspace.
+
+    Raises:
+        WorkspaceBusy: a living run holds it.
+    """
+    with store.write() as connection:
+        if not store.sqlite:
+            connection.exec_driver_sql("LOCK TABLE lease IN EXCLUSIVE MODE")
+        found = rows(
+            connection, "SELECT token, run, host, pid, expires_at FROM lease WHERE workspace = :w", w=workspace
+        )
+        token = 1
+        if found:
+            last, holder, where, pid, until = found[0]
+            if holder and until > now and not _dead(where, pid):
+                raise WorkspaceBusy(
+                    f"run {holder} holds workspace {workspace} until {until}",
+                    where=f"process {pid} on {where.split('/')[0]}",
+                    fix="wait for it to end; a run whose process died is taken over by itself",
+                )
+            token = last + 1
+        connection.execute(
+            text(
+                "INSERT INTO lease (workspace, token, run, host, pid, expires_at)"
+                " VALUES (:w, :token, :run, :host, :pid, :until) ON CONFLICT (workspace) DO UPDATE SET"
+                " token = excluded.token, run = excluded.run, host = excluded.host, pid = excluded.pid,"
+                " expires_at = excluded.expires_at"
+            ),
+            {"w": workspace, "token": token, "run": run, "host": host(), "pid": os.getpid(), "until": _later(now)},
+        )
+    return Held(workspace, run, token)
+
+
+def give_back(store: Store, held: Held) -> None:
+    """Ends a lease; harmless when it was taken over."""
+    with store.write() as connection:
+        connection.execute(
+            text("UPDATE lease SET run = '', expires_at = '' WHERE workspace = :w AND token = :token"),
+            {"w": held.workspace, "token": held.token},
+        )
+
+
+def _later(now: str) -> str:
+    return stamp(datetime.fromisoformat(now) + LEASE)
+
+
+def stamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, of one width."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def _dead(where: str, pid: int) -> bool:
+    """Whether the holder is a process of this boot of this machine that does not run any more."""
+    if where != host():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

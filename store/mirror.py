@@ -1,0 +1,101 @@
+"""Small questions about a directory in the mirror: its own row, its groups, what its names mean."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+from reconciler.groups import resolve
+from reconciler.model import DirectoryGroup
+from reconciler.policy import GroupView, Policy
+from reconciler.teams import view_of
+from store.database import rows
+
+
+class DirectoryRow(NamedTuple):
+    """What the mirror knows about a directory as a whole."""
+
+    generation: int
+    users_complete_at: str | None
+    groups_complete_at: str | None
+    complete_at: str | None
+    policy_digest: str
+    verified_at: str | None
+
+
+_DIRECTORY = (
+    "SELECT generation, users_complete_at, groups_complete_at, complete_at, policy_digest, verified_at"
+    " FROM directory WHERE id = :d"
+)
+
+
+def directory_row(connection: Connection, directory: str) -> DirectoryRow:
+    """The directory's row, made when it is not there yet (in a transaction that may write)."""
+    found = peek(connection, directory)
+    if found is None:
+        connection.execute(
+            text("INSERT INTO directory (id, generation, policy_digest) VALUES (:d, 0, '') ON CONFLICT DO NOTHING"),
+            {"d": directory},
+        )
+        found = peek(connection, directory)
+    assert found is not None  # noqa: S101 - just written
+    return found
+
+
+def peek(connection: Connection, directory: str) -> DirectoryRow | None:
+    """The directory's row, None when nothing was ever absorbed."""
+    found = rows(connection, _DIRECTORY, d=directory)
+    return DirectoryRow(*found[0]) if found else None
+
+
+def groups_of(connection: Connection, directory: str) -> list[DirectoryGroup]:
+    """The groups that the directory lists now, by id."""
+    sql = "SELECT external_id, name, email FROM mirror_group WHERE directory = :d AND NOT gone ORDER BY external_id"
+    return [DirectoryGroup(*row) for row in rows(connection, sql, d=directory)]
+
+
+def bound(connection: Connection, directory: str) -> dict[str, str]:
+    """Configured group names as earlier pulls resolved them."""
+    return {
+        row[0]: row[1]
+        for row in rows(connection, "SELECT ref, group_id FROM binding WHERE directory = :d", d=directory)
+    }
+
+
+def group_view(connection: Connection, policy: Policy) -> tuple[GroupView, tuple[str, ...]]:
+    """What the policy's groups mean now, and warnings about those that mean nothing or too much.
+
+    Unknown (grants nothing new away) are: ambiguous names, names that never meant a group, groups whose members were
+    never read whole. A group that was known and is gone from a complete listing is known to be empty.
+    """
+    if not policy.refs:
+        return GroupView(), ()
+    listed = groups_of(connection, policy.directory)
+    before = bound(connection, policy.directory)
+    found = resolve(policy.refs, listed, before)
+    never = _never_read(connection, policy.directory)
+    unknown = set(found.ambiguous) | {ref for ref in found.missing if ref not in before}
+    unknown |= {ref for ref, group in found.ids.items() if group in never}
+    edges = rows(
+        connection, "SELECT group_id, member_id FROM mirror_edge WHERE directory = :d AND nested", d=policy.directory
+    ) if policy.nested else ()  # fmt: skip
+    names = {group.external_id: group.name for group in listed}
+    view = view_of(
+        found.ids,
+        nested=((row[0], row[1]) for row in edges),
+        unknown=unknown,
+        names={ref: names[group] for ref, group in found.ids.items()},
+    )
+    return view, tuple(_warnings(found.missing, found.ambiguous))
+
+
+def _never_read(connection: Connection, directory: str) -> set[str]:
+    sql = "SELECT external_id FROM mirror_group WHERE directory = :d AND members_complete_at IS NULL"
+    return {row[0] for row in rows(connection, sql, d=directory)}
+
+
+def _warnings(missing: Iterable[str], ambiguous: dict[str, tuple[str, ...]]) -> Iterable[str]:
+    for ref in missing:
+        yield f'the directory lists no group "{ref}"; correct the name in the configuration or create the group'
+    for ref, ids in ambiguous.items():
+        yield f'{len(ids)} groups are named "{ref}" ({", ".join(ids)}); configure one of these ids instead'

@@ -1,0 +1,263 @@
+"""Runs: a plan as it is recorded, its outcomes, its report (the `Tasks` port), and reading them back."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, text
+
+from reconciler.guard import Hold
+from reconciler.plan import KINDS, Action, Step
+from reconciler.policy import Policy
+from reconciler.report import ActionRow, Cause, Counts, Report
+from reconciler.sync import Mode
+from store.apply import Batch, apply_batch
+from store.database import Store, bulk, rows, scalar
+from store.leases import Held
+from store.mirror import directory_row
+
+BATCH = 1000  # actions in one transaction
+CAUSES = 100  # clusters that a report names
+PAGE = 5000  # actions read at a time
+
+_COLUMNS = "step, n, kind, external_id, email, member, before, after, evidence, cause, parks, state, code, error"
+_json = msgspec.json.Encoder(order="deterministic").encode
+_object = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class RunTasks:
+    """One run in the store."""
+
+    def __init__(self, store: Store, policy: Policy, *, held: Held, now: Callable[[], str], mode: Mode) -> None:
+        self._store, self._policy, self._lease, self._now = store, policy, held, now
+        self._run, self._mode = held.run, mode
+        self._numbers = dict.fromkeys(Step, 0)
+        self._mark = 0
+        self._pending = True
+
+    def follow(self, mark: int) -> None:
+        """The plan to come is of the mirror's generation `mark`: what becomes pending later stays pending."""
+        self._mark = mark
+        with self._store.read() as connection:
+            sql = "SELECT 1 FROM pending WHERE directory = :d AND mark <= :mark LIMIT 1"
+            self._pending = scalar(connection, sql, d=self._policy.directory, mark=mark) is not None
+
+    def open(self, report: Report) -> None:
+        """Writes the run's row and closes those that a killed process of this directory left open."""
+        with self._store.write() as connection:
+            directory_row(connection, self._policy.directory)
+            connection.execute(
+                text("UPDATE run SET state = 'failed', ended = :now WHERE directory = :d AND state = 'running'"),
+                {"d": self._policy.directory, "now": self._now()},
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO run (id, workspace, directory, state, began, report)"
+                    " VALUES (:id, :w, :d, 'running', :began, :report)"
+                ),
+                {
+                    "id": report.run,
+                    "w": report.workspace,
+                    "d": report.directory,
+                    "began": report.began,
+                    "report": msgspec.json.encode(report).decode(),
+                },
+            )
+
+    def record(self, actions: Iterable[Action], *, settled: Sequence[str], scope: dict[str, bool]) -> None:
+        """Writes a chunk of the plan; marks its people pending, clears the settled ones, notes who is in scope."""
+        listed = list(actions)
+        cleared = settled if self._pending else ()
+        if not (listed or scope or cleared):
+            return
+        directory = self._policy.directory
+        with self._store.write() as connection:
+            self._lease.check(connection, self._now())
+            self._insert(connection, listed)
+            concerned = dict.fromkeys(action.external_id for action in listed)
+            if self._mode == "full":
+                bulk(
+                    connection,
+                    "INSERT INTO pending (directory, external_id, mark) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                    [(directory, external_id, self._mark) for external_id in concerned],
+                )
+            bulk(
+                connection,
+                "DELETE FROM pending WHERE directory = ? AND external_id = ? AND mark <= ?",
+                [(directory, external_id, self._mark) for external_id in cleared],
+            )
+            bulk(
+                connection,
+                "UPDATE mirror_user SET scoped = ? WHERE directory = ? AND external_id = ?",
+                [(inside, directory, external_id) for external_id, inside in scope.items()],
+            )
+
+    def _insert(self, connection: Connection, actions: list[Action]) -> None:
+        recorded = []
+        for action in actions:
+            self._numbers[action.step] = number = self._numbers[action.step] + 1
+            recorded.append(
+                (
+                    self._run, int(action.step), number, action.kind, action.external_id, action.email, action.member,
+                    _json(action.before).decode(), _json(action.after).decode(),
+                    action.evidence and action.evidence.value, action.cause, action.parks, action.state, action.code,
+                    action.detail or None,
+                )
+            )  # fmt: skip
+        marks = ", ".join("?" * 15)
+        bulk(connection, f"INSERT INTO action (run, {_COLUMNS}, attempts) VALUES ({marks}, 0)", recorded)
+
+    def planned(self) -> None:
+        """The plan is whole. After a full one, a changed policy has been dealt with: its differences are pending."""
+        if self._mode == "full":
+            with self._store.write() as connection:
+                self._lease.check(connection, self._now())
+                connection.execute(
+                    text("UPDATE directory SET policy_digest = :p, verified_at = :now WHERE id = :d"),
+                    {"p": self._policy.digest, "now": self._now(), "d": self._policy.directory},
+                )
+
+    def hold(self, holds: Iterable[Hold]) -> None:
+        """Marks the actions of held clusters."""
+        listed = [(self._run, int(hold.step), hold.cause) for hold in holds]
+        if listed:
+            sql = "UPDATE action SET state = 'held', code = 'held' WHERE run = ? AND step = ? AND cause = ?"
+            with self._store.write() as connection:
+                bulk(connection, f"{sql} AND state = 'planned'", listed)
+
+    def apply(self) -> Iterator[int]:
+        """Applies the planned actions in the order of steps, in batches; yields how many are done."""
+        done = 0
+        for step in Step:
+            last = 0
+            while batch := self._next(step, last):
+                last = batch[-1][0]
+                apply_batch(self._store, Batch(self._policy, self._lease, step, batch), self._now)
+                done += len(batch)
+                yield done
+
+    def _next(self, step: Step, after: int) -> list[tuple[int, Action]]:
+        sql = (
+            f"SELECT {_COLUMNS} FROM action WHERE run = :run AND step = :step AND n > :after AND state = 'planned'"
+            " ORDER BY n LIMIT :limit"
+        )
+        with self._store.read() as connection:
+            found = rows(connection, sql, run=self._run, step=int(step), after=after, limit=BATCH)
+        return [(row[1], _action(row)) for row in found]
+
+    def counts(self, *, in_plan: bool) -> tuple[Counts, tuple[Cause, ...]]:
+        """The funnel and the causes, from what is recorded."""
+        with self._store.read() as connection:
+            funnel = _funnel(connection, self._policy.directory, self._run)
+            states = rows(
+                connection,
+                "SELECT kind, state, count(*) FROM action WHERE run = :run GROUP BY kind, state",
+                run=self._run,
+            )
+            causes = rows(
+                connection,
+                "SELECT cause, kind, count(*) AS many, state FROM action WHERE run = :run AND state <> 'skipped'"
+                " GROUP BY cause, kind, state ORDER BY many DESC, kind, cause LIMIT :most",
+                run=self._run,
+                most=CAUSES,
+            )
+        done = "planned" if in_plan else "applied"
+        kinds = {kind: sum(n for k, state, n in states if k == kind and state == done) for kind in KINDS}
+        totals = {state: sum(n for _, s, n in states if s == state) for state in ("held", "failed", "skipped")}
+        seen, inside, touched = funnel
+        counts = Counts(
+            seen=seen, in_scope=inside, unchanged=inside - touched, held=totals["held"], failed=totals["failed"],
+            skipped=seen - inside + totals["skipped"], **kinds,
+        )  # fmt: skip
+        return counts, tuple(Cause(cause, kind, count, state == "held") for cause, kind, count, state in causes)
+
+    def finish(self, report: Report) -> None:
+        """Keeps the report; people whose every action was applied are not pending any more."""
+        with self._store.write() as connection:
+            if not report.planned_only:
+                connection.execute(
+                    text(
+                        "DELETE FROM pending WHERE directory = :d AND mark <= :mark AND external_id IN"
+                        " (SELECT external_id FROM action WHERE run = :run) AND external_id NOT IN"
+                        " (SELECT external_id FROM action WHERE run = :run AND state <> 'applied')"
+                    ),
+                    {"d": self._policy.directory, "mark": self._mark, "run": self._run},
+                )
+            connection.execute(
+                text("UPDATE run SET state = :state, ended = :ended, report = :report WHERE id = :run"),
+                {
+                    "state": report.state,
+                    "ended": report.ended,
+                    "report": msgspec.json.encode(report).decode(),
+                    "run": self._run,
+                },
+            )
+
+
+def _action(row: Any) -> Action:
+    step, _, kind, external_id, email, member, before, after, evidence, cause, parks, *_ = row
+    return Action(
+        Step(step), kind, external_id, email, member, _object(before), _object(after), evidence, cause, parks=parks
+    )
+
+
+def _funnel(connection: Connection, directory: str, run: str) -> tuple[int, int, int]:
+    """(people seen, of them in scope, of those touched by the run)."""
+    seen, inside = rows(
+        connection,
+        "SELECT count(*), coalesce(sum(CASE WHEN scoped THEN 1 ELSE 0 END), 0) FROM mirror_user"
+        " WHERE directory = :d AND state <> 'gone'",
+        d=directory,
+    )[0]
+    touched = scalar(
+        connection,
+        "SELECT count(*) FROM mirror_user WHERE directory = :d AND scoped AND state <> 'gone' AND external_id IN"
+        " (SELECT external_id FROM action WHERE run = :run)",
+        d=directory,
+        run=run,
+    )
+    return int(seen), int(inside), int(touched)
+
+
+def report_of(store: Store, run: str) -> Report | None:
+    """The report of a run, None when there is none of that id."""
+    with store.read() as connection:
+        found = scalar(connection, "SELECT report FROM run WHERE id = :run", run=run)
+    return None if found is None else msgspec.json.decode(found, type=Report)
+
+
+def reports(store: Store, *, directory: str | None = None, limit: int = 20) -> list[Report]:
+    """The newest reports first."""
+    where = "WHERE directory = :d" if directory is not None else ""
+    given = {"d": directory} if directory is not None else {}
+    with store.read() as connection:
+        found = rows(
+            connection, f"SELECT report FROM run {where} ORDER BY began DESC, id DESC LIMIT :n", n=limit, **given
+        )
+    return [msgspec.json.decode(row[0], type=Report) for row in found]
+
+
+def actions_of(store: Store, run: str) -> Iterator[ActionRow]:
+    """The actions of a run in plan order, a page at a time."""
+    step, last, seq = 0, 0, 0
+    sql = (
+        f"SELECT {_COLUMNS}, attempts FROM action WHERE run = :run AND (step > :step OR step = :step AND n > :last)"
+        " ORDER BY step, n LIMIT :limit"
+    )
+    while True:
+        with store.read() as connection:
+            found = rows(connection, sql, run=run, step=step, last=last, limit=PAGE)
+        for row in found:
+            seq += 1
+            yield _row(seq, row)
+        if len(found) < PAGE:
+            return
+        step, last = found[-1][0], found[-1][1]
+
+
+def _row(seq: int, row: Any) -> ActionRow:
+    _, _, kind, external_id, email, member, before, after, evidence, cause, _, state, code, error, attempts = row
+    return ActionRow(
+        seq, kind, email, external_id, member, _object(before), _object(after), evidence, cause, state, code, attempts,
+        error,
+    )  # fmt: skip

@@ -1,0 +1,199 @@
+"""The tables, as SQLModel classes. Nothing outside store/ sees them.
+
+Times are RFC 3339 text in UTC, of one width, so that they sort as text on every database. Ids are compared byte by
+byte (collation "C" on PostgreSQL, SQLite's default), which is also how Python sorts them.
+
+mirror:     directory, mirror_user, mirror_group, mirror_edge, binding, pending
+workspace:  member, member_role, team, team_member
+runs:       run, action, lease
+"""
+
+from sqlalchemy import Index, String, Text
+from sqlmodel import Field, SQLModel
+
+Id = String().with_variant(String(collation="C"), "postgresql")
+
+
+class Directory(SQLModel, table=True):
+    """What the mirror knows about a directory as a whole. `generation` counts promotions."""
+
+    __tablename__ = "directory"
+    id: str = Field(primary_key=True, sa_type=Id)
+    generation: int = 0
+    users_complete_at: str | None = None
+    groups_complete_at: str | None = None
+    complete_at: str | None = None
+    policy_digest: str = ""
+    verified_at: str | None = None
+
+
+class MirrorUser(SQLModel, table=True):
+    """A person as the directory last described them; `body` is the DirectoryUser as JSON. A gone person keeps the
+    last body; `state` and `evidence` say that they are gone and why that is believed."""
+
+    __tablename__ = "mirror_user"
+    __table_args__ = (
+        # Finds rivals for a key; with `scoped` it also answers the funnel's counts without touching the bodies.
+        Index("mirror_user_key", "directory", "match_key", "state", "scoped"),
+        {"sqlite_with_rowid": False},
+    )
+    directory: str = Field(primary_key=True, sa_type=Id)
+    external_id: str = Field(primary_key=True, sa_type=Id)
+    state: str
+    evidence: str | None = None
+    match_key: str = ""
+    scoped: bool | None = None
+    changed_at: str
+    body: str = Field(sa_type=Text)
+
+
+class MirrorGroup(SQLModel, table=True):
+    """A group; `members_complete_at` is when its members were last read whole, None if never."""
+
+    __tablename__ = "mirror_group"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    directory: str = Field(primary_key=True, sa_type=Id)
+    external_id: str = Field(primary_key=True, sa_type=Id)
+    name: str
+    email: str = ""
+    gone: bool = False
+    members_complete_at: str | None = None
+
+
+class MirrorEdge(SQLModel, table=True):
+    """A direct membership: of a person, or (`nested`) of another group."""
+
+    __tablename__ = "mirror_edge"
+    __table_args__ = (Index("mirror_edge_member", "directory", "member_id"), {"sqlite_with_rowid": False})
+    directory: str = Field(primary_key=True, sa_type=Id)
+    group_id: str = Field(primary_key=True, sa_type=Id)
+    member_id: str = Field(primary_key=True, sa_type=Id)
+    nested: bool = False
+
+
+class Binding(SQLModel, table=True):
+    """The group id that a configured group name was last resolved to, so that a renamed group stays the same group."""
+
+    __tablename__ = "binding"
+    directory: str = Field(primary_key=True, sa_type=Id)
+    ref: str = Field(primary_key=True, sa_type=Id)
+    group_id: str = Field(sa_type=Id)
+
+
+class Pending(SQLModel, table=True):
+    """Somebody to look at again; `mark` is the directory's generation that asked for it."""
+
+    __tablename__ = "pending"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    directory: str = Field(primary_key=True, sa_type=Id)
+    external_id: str = Field(primary_key=True, sa_type=Id)
+    mark: int
+
+
+class MemberRow(SQLModel, table=True):
+    """A member of a workspace. `email_key` is NULL while the address is being handed to somebody else."""
+
+    __tablename__ = "member"
+    __table_args__ = (
+        Index("member_email", "workspace", "email_key", unique=True),
+        Index("member_name", "workspace", "name_key"),
+        Index("member_link", "directory", "external_id", unique=True),
+    )
+    id: str = Field(primary_key=True, sa_type=Id)
+    workspace: str = Field(sa_type=Id)
+    email: str
+    email_key: str | None = Field(default=None, sa_type=Id)
+    name_key: str = Field(default="", sa_type=Id)
+    user_name: str = ""
+    given_name: str = ""
+    family_name: str = ""
+    display_name: str = ""
+    title: str = ""
+    department: str = ""
+    manager: str = ""
+    active: bool = True
+    managed: bool = False
+    directory: str | None = Field(default=None, sa_type=Id)
+    external_id: str | None = Field(default=None, sa_type=Id)
+    sessions_valid_after: str | None = None
+    created_at: str
+    updated_at: str
+
+
+class MemberRole(SQLModel, table=True):
+    """A member's value on one role axis."""
+
+    __tablename__ = "member_role"
+    __table_args__ = (Index("member_role_value", "axis", "value"), {"sqlite_with_rowid": False})
+    member_id: str = Field(primary_key=True, sa_type=Id)
+    axis: str = Field(primary_key=True, sa_type=Id)
+    value: str = Field(sa_type=Id)
+
+
+class Team(SQLModel, table=True):
+    """A team of a workspace."""
+
+    __tablename__ = "team"
+    __table_args__ = (Index("team_name", "workspace", "name", unique=True),)
+    id: int | None = Field(default=None, primary_key=True)
+    workspace: str = Field(sa_type=Id)
+    name: str = Field(sa_type=Id)
+
+
+class TeamMember(SQLModel, table=True):
+    """A membership and who made it: `source` is a directory's id, or "" for one made by hand."""
+
+    __tablename__ = "team_member"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    member_id: str = Field(primary_key=True, sa_type=Id)
+    team_id: int = Field(primary_key=True)
+    source: str = Field(primary_key=True, sa_type=Id)
+
+
+class Run(SQLModel, table=True):
+    """A run and, once it ended, its report without actions as JSON."""
+
+    __tablename__ = "run"
+    __table_args__ = (Index("run_directory", "directory", "began"),)
+    id: str = Field(primary_key=True, sa_type=Id)
+    workspace: str = Field(sa_type=Id)
+    directory: str = Field(sa_type=Id)
+    state: str
+    began: str
+    ended: str | None = None
+    report: str = Field(sa_type=Text)
+
+
+class ActionRecord(SQLModel, table=True):
+    """One action of a run's plan and its outcome; `before` and `after` are JSON objects."""
+
+    __tablename__ = "action"
+    __table_args__ = (Index("action_person", "external_id"), {"sqlite_with_rowid": False})
+    run: str = Field(primary_key=True, sa_type=Id)
+    step: int = Field(primary_key=True)
+    n: int = Field(primary_key=True)
+    kind: str
+    external_id: str = Field(sa_type=Id)
+    email: str
+    member: str = Field(sa_type=Id)
+    before: str = Field(sa_type=Text)
+    after: str = Field(sa_type=Text)
+    evidence: str | None = None
+    cause: str
+    parks: str = ""
+    state: str
+    code: str
+    attempts: int = 0
+    error: str | None = Field(default=None, sa_type=Text)
+
+
+class Lease(SQLModel, table=True):
+    """Who may write to a workspace until when. `token` rises with every holder: a write with an old one is refused."""
+
+    __tablename__ = "lease"
+    workspace: str = Field(primary_key=True, sa_type=Id)
+    token: int
+    run: str
+    host: str
+    pid: int
+    expires_at: str
