@@ -1,0 +1,161 @@
+"""Who may call the simulated Okta org, how often, and how it says no (facts §1.3, §5, §6)."""
+
+import secrets
+import time
+from typing import Any, ClassVar, Self
+
+import jwt
+from starlette.responses import Response
+
+from rosterd.simulators.ids import draw
+from rosterd.simulators.signing import claims_of, fresh_key
+from rosterd.simulators.web import Call, Endpoint, Headers, Refusal, Vendor, answer, http_date
+from rosterd.simulators.world import Kind, World
+
+_WINDOW = 60.0  # seconds
+_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_SCOPE_OF = {"users": "okta.users.read", "groups": "okta.groups.read", "meta": "okta.schemas.read"}
+
+
+def org_url(world: World) -> str:
+    """The address that the org would have at Okta: what `url` says in a configuration beside `endpoint`."""
+    return f"https://{world.domain.partition('.')[0]}.okta.com"
+
+
+def api_error(status: int, code: str, summary: str, causes: list[str] | None = None, headers: Headers = ()) -> Refusal:
+    """Okta's Error object."""
+    error_id = f"oae{draw(code, summary) % 10**17:017d}"
+    body = {"errorCode": code, "errorSummary": summary, "errorLink": code, "errorId": error_id,
+            "errorCauses": [{"errorSummary": cause} for cause in causes or []]}  # fmt: skip
+    return Refusal(answer(body, status=status, headers=headers))
+
+
+def invalid(name: str, reason: str) -> Refusal:
+    """E0000001: a parameter is out of range."""
+    return api_error(400, "E0000001", f"Api validation failed: {name}", [f"{name}: {reason}"])
+
+
+def oauth_error(status: int, error: str, description: str) -> Refusal:
+    return Refusal(answer({"error": error, "error_description": description}, status=status))
+
+
+class OktaAccess(Vendor):
+    """SSWS tokens, OAuth for service apps, and one rate-limit bucket per minute.
+
+    `ssws_token` is the API token; `client_id` with `public_key` (PEM; "" leaves signatures unchecked) is the service
+    app; `role` False takes the app's admin role away: a token with every scope then gets 403 (facts §1.3).
+    """
+
+    kind: ClassVar[Kind] = "okta"
+    sensitive_key: ClassVar[str] = "token"
+    all_grants: ClassVar[frozenset[str]] = frozenset(
+        {"okta.users.read", "okta.groups.read", "okta.schemas.read", "okta.apps.read", "okta.logs.read"}
+    )
+
+    def __init__(self, world: World, *, ssws_token: str, client_id: str, public_key: str = "",
+                 rate_limit: int = 1_000_000, latency: float = 0.0) -> None:  # fmt: skip
+        super().__init__(world, latency=latency)
+        self.ssws_token = ssws_token
+        self.client_id = client_id
+        self.public_key = public_key
+        self.rate_limit = rate_limit  # requests per minute
+        self.role = True
+        self._used = 0
+        self._window_end = 0.0
+
+    @classmethod
+    def opened(cls, world: World, *, latency: float = 0.0) -> Self:
+        token = f"00{secrets.token_urlsafe(30)}"
+        return cls(world, ssws_token=token, client_id=f"0oa{draw('app', world.seed) % 10**17:017d}", latency=latency)
+
+    def keys(self, url: str) -> dict[str, str]:
+        return {"url": org_url(self.world), "endpoint": url}
+
+    def credentials(self, url: str) -> dict[str, Any]:  # noqa: ARG002 - the same wherever it is served
+        """`token` (SSWS), and the service app's `client_id` and `private_key` (PEM)."""
+        private_key, self.public_key = fresh_key()
+        return {"token": self.ssws_token, "client_id": self.client_id, "private_key": private_key}
+
+    # -- every request --------------------------------------------------------------------------------------------
+
+    def admit(self, call: Call, row: Endpoint) -> None:
+        self._count()
+        if not row.token:
+            self._check_token(call, row)
+
+    def finish(self, response: Response) -> None:
+        now = self.world.now
+        left = max(0.0, self._window_end - time.monotonic())
+        headers = {
+            "date": http_date(now),
+            "x-okta-request-id": f"aXA{draw(self._used) % 10**21:021d}",
+            "x-rate-limit-limit": str(self.rate_limit),
+            "x-rate-limit-remaining": str(max(0, self.rate_limit - self._used)),
+            "x-rate-limit-reset": str(int(now.timestamp() + left) + 1),
+        }
+        response.raw_headers.extend((name.encode(), value.encode()) for name, value in headers.items())
+
+    def unknown_parameter(self, name: str) -> Refusal:
+        return invalid(name, "unknown or repeated query parameter")
+
+    def not_found(self, what: str) -> Refusal:
+        return api_error(404, "E0000007", f"Not found: Resource not found: {what}")
+
+    def _count(self) -> None:
+        if time.monotonic() >= self._window_end:
+            self._used, self._window_end = 0, time.monotonic() + _WINDOW
+        self._used += 1
+        if self._used > self.rate_limit:
+            raise api_error(429, "E0000047", "API call exceeded rate limit due to too many requests.")
+
+    def _check_token(self, call: Call, row: Endpoint) -> None:
+        given = call.headers.get("authorization", "")
+        if given.startswith("SSWS"):
+            if given.removeprefix("SSWS").strip() != self.ssws_token:
+                raise api_error(401, "E0000011", "Invalid token provided")
+            return
+        if not given.startswith("Bearer "):
+            raise api_error(401, "E0000005", "Invalid session")
+        scopes = self.tokens.scopes(given.removeprefix("Bearer "))
+        if scopes is None:
+            raise self._challenge(401, "E0000011", "Invalid token provided", "invalid_token")
+        needed = _SCOPE_OF.get(row.path.split("/")[3] if row.path.startswith("/api/v1/") else "")
+        if needed and needed not in scopes:
+            text = "The access token provided does not contain the required scopes."
+            raise self._challenge(403, "E0000006", text, "insufficient_scope")
+        if not self.role:
+            raise api_error(403, "E0000006", "You do not have permission to perform the requested action")
+
+    def _challenge(self, status: int, code: str, summary: str, error: str) -> Refusal:
+        challenge = f'Bearer authorization_uri="/oauth2/v1/authorize", error="{error}", error_description="{summary}"'
+        return api_error(status, code, summary, headers=[("www-authenticate", challenge)])
+
+    # -- tokens ---------------------------------------------------------------------------------------------------
+
+    def token(self, call: Call) -> Response:
+        """Client credentials with private_key_jwt, the only way for a service app (facts §1.3)."""
+        form = call.form
+        if form.get("grant_type") != "client_credentials":
+            raise oauth_error(400, "unsupported_grant_type", "The authorization grant type is not supported.")
+        if form.get("client_assertion_type") != _ASSERTION or not form.get("client_assertion"):
+            raise oauth_error(401, "invalid_client", "Client Credentials must be a client_assertion (private_key_jwt).")
+        self._check_assertion(form["client_assertion"], call)
+        scopes = form.get("scope", "").split()
+        if not scopes:
+            raise oauth_error(400, "invalid_scope", "The authorization server resource requires a scope.")
+        if refused := sorted(set(scopes) - self.granted):
+            raise oauth_error(400, "invalid_scope", f"One or more scopes are not granted: {', '.join(refused)}")
+        token = self.tokens.issue(scopes)
+        life = int(self.tokens.life)
+        return answer({"token_type": "Bearer", "expires_in": life, "access_token": token, "scope": " ".join(scopes)})
+
+    def _check_assertion(self, assertion: str, call: Call) -> None:
+        try:
+            claims = claims_of(assertion, self.public_key, "iss", "sub", "aud")
+        except jwt.InvalidTokenError as exc:
+            raise oauth_error(401, "invalid_client", f"The client_assertion token is not valid: {exc}") from exc
+        if not claims.get("iss") == claims.get("sub") == self.client_id:
+            raise oauth_error(401, "invalid_client", "Invalid value for 'client_id' parameter.")
+        audiences = {f"{call.base}/oauth2/v1/token", f"{org_url(self.world)}/oauth2/v1/token"}
+        if claims.get("aud") not in audiences:
+            raise oauth_error(401, "invalid_client", "The audience of the client_assertion is not this org.")

@@ -1,0 +1,152 @@
+"""A simulator as a running server: in a thread (`with Simulator(…)`) or in the foreground (`serve_forever`)."""
+
+import datetime as dt
+import json
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from rosterd.simulators import control
+from rosterd.simulators.entra import Entra
+from rosterd.simulators.google import Google
+from rosterd.simulators.okta import Okta
+from rosterd.simulators.web import Vendor
+from rosterd.simulators.world import Kind, World
+
+_START_SECONDS = 10.0
+VENDORS: dict[Kind, type[Google] | type[Entra] | type[Okta]] = {"google": Google, "entra": Entra, "okta": Okta}
+SECRET_NAMES: dict[Kind, str] = {
+    "google": "GOOGLE_SERVICE_ACCOUNT",
+    "entra": "ENTRA_CLIENT_SECRET",
+    "okta": "OKTA_TOKEN",
+}
+
+
+class Simulator:
+    """One simulated directory on 127.0.0.1. `port` 0 takes a free one; `latency` is seconds per answer.
+
+    `credentials` holds what a client needs (throwaway, made for this server): okta `token`, `client_id`, `private_key`;
+    entra `tenant_id`, `client_id`, `client_secret`; google `service_account`, `subject`, `customer`.
+    """
+
+    def __init__(self, kind: Kind, world: World, *, port: int = 0, latency: float = 0.0) -> None:
+        if world.kind != kind:
+            raise ValueError(f"a {kind} simulator cannot show a world of kind {world.kind}")
+        self.kind: Kind = kind
+        self.world = world
+        self.vendor: Vendor = VENDORS[kind].opened(world, latency=latency)
+        # The protocol is named because asyncio turns Nagle off only where it is: 40 ms per answer otherwise.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    # -- running --------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> "Simulator":
+        app = self.vendor.starlette(*control.routes(self.vendor))
+        server = self._server = uvicorn.Server(_configuration(app))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._thread = thread
+        thread.start()
+        deadline = time.monotonic() + _START_SECONDS
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError(f"the {self.kind} simulator did not start")
+            time.sleep(0.002)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Closes every connection and waits for the thread; can be called twice."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(_START_SECONDS)
+        self._server = self._thread = None
+        self._socket.close()
+
+    # -- what it saw ----------------------------------------------------------------------------------------------
+
+    @property
+    def requests(self) -> Counter[str]:
+        """API requests by method and route: "GET /api/v1/users" → 3. Token requests are apart."""
+        return self.vendor.requests
+
+    @property
+    def token_requests(self) -> Counter[str]:
+        return self.vendor.token_requests
+
+    # -- who may come in ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def credentials(self) -> dict[str, Any]:
+        return self.vendor.credentials(self.url)
+
+    @property
+    def secret(self) -> str:
+        """The text that belongs into the environment variable or file that `configuration` names."""
+        found = self.credentials[self.vendor.sensitive_key]
+        return found if isinstance(found, str) else json.dumps(found)
+
+    def configuration(self, id: str, workspace: str, *, env: str = "", file: Path | None = None) -> str:  # noqa: A002
+        """A `[[directory]]` block (contract.md) for this simulator; the secret is read from `file`, else from `env`."""
+        where = {"file": str(file)} if file else {"env": env or SECRET_NAMES[self.kind]}
+        keys = {"id": id, "workspace": workspace, "kind": self.kind, **self.vendor.keys(self.url)}
+        return directory_block(keys, self.vendor.sensitive_key, where)
+
+
+def directory_block(keys: dict[str, str], sensitive_key: str, where: dict[str, str]) -> str:
+    """TOML: a JSON string is a TOML basic string."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    ((source, place),) = where.items()
+    return "\n".join(["[[directory]]", *lines, f"{sensitive_key} = {{ {source} = {json.dumps(place)} }}", ""])
+
+
+def simulate(kind: Kind, users: int = 100, groups: int = 12, **generated: Any) -> Simulator:
+    """A simulator over a generated world, not started yet: `with simulate("okta", 200) as okta:`."""
+    return Simulator(kind, World.generate(kind, users, groups, **generated))
+
+
+def serve_forever(simulator: Simulator, announce: Callable[[Simulator], None] = lambda _: None) -> None:
+    """Runs until SIGINT or SIGTERM, then returns; call it from the main thread. `announce` is called once requests
+    are answered. The world then lives in the present: its clock is the real one."""
+    ended = threading.Event()
+    before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    simulator.world.clock = lambda: dt.datetime.now(dt.UTC)
+    try:
+        with simulator:
+            announce(simulator)
+            ended.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _configuration(app: Any) -> uvicorn.Config:
+    # uvicorn takes httptools by itself when it is installed; dates are the world's own.
+    return uvicorn.Config(
+        app,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        date_header=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )

@@ -1,0 +1,35 @@
+"""Signed assertions: a key pair that is gone when the simulator is, and reading what a client signed."""
+
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+_ALGORITHMS = ["RS256", "PS256", "ES256"]
+
+
+def fresh_key() -> tuple[str, str]:
+    """(private PKCS#8 PEM, public PEM) of a new RSA key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private.decode(), key.public_key().public_bytes(
+        pem, serialization.PublicFormat.SubjectPublicKeyInfo
+    ).decode()
+
+
+def claims_of(assertion: str, public_key: str, *required: str) -> dict[str, Any]:
+    """The claims of a JWT that has not expired; with a public key (PEM) also its signature is checked.
+
+    Raises:
+        jwt.InvalidTokenError: not a JWT, badly signed, expired, or without a required claim.
+    """
+    options: Any = {
+        "verify_signature": bool(public_key),
+        "verify_exp": True,  # PyJWT would otherwise follow verify_signature
+        "verify_aud": False,  # each vendor has its own rule
+        "require": ["exp", *required],
+    }
+    claims: dict[str, Any] = jwt.decode(assertion, public_key, algorithms=_ALGORITHMS, options=options)
+    return claims

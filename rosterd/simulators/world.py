@@ -1,0 +1,388 @@
+"""A made-up directory: people and groups, and the changes that can happen to them. Knows no vendor's JSON and no HTTP.
+
+A world belongs to one kind of directory because kinds differ in what can be: ids have the vendor's shape, Okta groups
+are flat, an Okta leaver is deactivated and stays listed in their groups, a Google or Entra leaver goes to the bin. How
+a world looks on the wire is okta.py, entra.py, google.py; where a new one comes from is generation.py.
+
+Everything is deterministic: ids follow from seed and number, time from a counter that moves one second per change
+(set `World.clock` for another time). Change people and groups through the methods only: they keep the caches honest.
+Methods raise `UnknownError` for a person or group that is not there and `ValueError` for a change that cannot be.
+"""
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from rosterd.simulators import ids
+
+Kind = Literal["google", "entra", "okta"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+# What a person can be, per kind. "deleted" is the bin (Google: 20 days, Entra: 30 days); Okta has none.
+STATUSES: dict[Kind, tuple[str, ...]] = {
+    "google": ("active", "suspended", "archived", "deleted"),
+    "entra": ("active", "suspended", "deleted"),
+    "okta": ("active", "suspended", "staged", "provisioned", "recovery", "password_expired", "locked_out", "activating",
+             "deprovisioned"),
+}  # fmt: skip
+BEGAN = dt.datetime(2026, 1, 5, 9, 0, tzinfo=dt.UTC)
+_TEXT_FIELDS = ("given_name", "family_name", "email", "user_name", "title", "department")
+
+
+class UnknownError(LookupError):
+    """There is no such person or group."""
+
+
+class Person(msgspec.Struct, omit_defaults=True, gc=False):
+    """One account. Times are "2026-01-05T09:00:00.000Z"; `manager` is a person's id; `attributes` are custom ones
+    by bare name ("jamie_role") or, for a Google schema other than "Jamie", "Schema.field"."""
+
+    seq: int
+    id: str
+    user_name: str
+    email: str
+    given_name: str
+    family_name: str
+    created: str
+    updated: str
+    status_changed: str
+    title: str = ""
+    department: str = ""
+    status: str = "active"
+    guest: bool = False
+    manager: str = ""
+    attributes: dict[str, Any] = {}
+    former_groups: list[str] = []  # Entra gives a restored account its groups back
+
+    @property
+    def display_name(self) -> str:
+        return f"{self.given_name} {self.family_name}".strip()
+
+
+class Group(msgspec.Struct, omit_defaults=True, gc=False):
+    """One group. `members` maps ids of people and of nested groups to a number that grows with each joining."""
+
+    seq: int
+    id: str
+    name: str
+    email: str
+    created: str
+    updated: str
+    membership_updated: str
+    description: str = ""
+    members: dict[str, int] = {}
+    owners: list[str] = []
+
+
+class _Saved(msgspec.Struct):
+    """The shape of a saved world."""
+
+    kind: Kind
+    domain: str
+    seed: int
+    tenant: str
+    number: int
+    time: str
+    schema: list[str]
+    people: list[Person]
+    groups: list[Group]
+
+
+def stamp(moment: dt.datetime) -> str:
+    """Milliseconds and Z, as Okta and Google write times."""
+    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class World:
+    """People, groups, and a clock. `lock` is held by whoever changes or reads more than one value."""
+
+    def __init__(self, kind: Kind, domain: str = "example.com", *, seed: int = 1, tenant: str = "") -> None:
+        if kind not in KINDS:
+            raise ValueError(f"a world is of kind {', '.join(KINDS)}, not {kind!r}")
+        self.kind: Kind = kind
+        self.domain = domain
+        self.seed = seed
+        self.tenant = tenant or ids.tenant(kind, seed)
+        self.people: dict[str, Person] = {}
+        self.groups: dict[str, Group] = {}
+        self.schema: list[str] = ["jamie_role"]  # custom attributes that the directory's schema declares
+        self.clock: Callable[[], dt.datetime] | None = None
+        self.changes: list[str] = []  # ids in the order in which they changed; renderers read on from where they were
+        self.lock = threading.RLock()
+        self._number = 0
+        self._time = BEGAN
+        self._keys: dict[str, str] = {}
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change."""
+        return len(self.changes)
+
+    @property
+    def now(self) -> dt.datetime:
+        """The directory's own time: what its `Date` header says."""
+        return self.clock() if self.clock else self._time
+
+    def person(self, key: str) -> Person:
+        """By id, user name or email address; names in any case."""
+        person = self.people.get(key) or self.people.get(self._keys.get(key.casefold(), ""))
+        if person is None:
+            raise UnknownError(f"no person {key!r}")
+        return person
+
+    def group(self, key: str) -> Group:
+        """By id, email address or name; the latter two in any case."""
+        if key in self.groups:
+            return self.groups[key]
+        wanted = key.casefold()
+        for group in self.groups.values():
+            if wanted in (group.name.casefold(), group.email.casefold()):
+                return group
+        raise UnknownError(f"no group {key!r}")
+
+    def members(self, group: Group) -> list[Person]:
+        """The direct members that are people."""
+        return [self.people[i] for i in group.members if i in self.people]
+
+    # -- people ---------------------------------------------------------------------------------------------------
+
+    def hire(self, given_name: str, family_name: str = "", *, email: str = "", user_name: str = "", title: str = "",
+             department: str = "", manager: str = "", guest: bool = False, status: str = "active",
+             attributes: dict[str, Any] | None = None) -> Person:  # fmt: skip
+        """A new account; the address is made from the name when none is given."""
+        with self.lock:
+            self._check_status(status)
+            email = email or self.free_address(f"{given_name} {family_name}")
+            self._check_free(email, user_name or email)
+            boss = self.person(manager).id if manager else ""
+            number, moment = self._next(), self._tick()
+            person = Person(number, ids.person(self.kind, self.seed, number), user_name or email, email, given_name,
+                            family_name, moment, moment, moment, title, department, status, guest, boss)  # fmt: skip
+            self.people[person.id] = person
+            self._index(person)
+            self.changes.append(person.id)
+            for name, value in (attributes or {}).items():
+                self.set_attribute(person.id, name, value)
+            return person
+
+    def set_status(self, person: str, status: str) -> Person:
+        """To any status that this kind of directory knows (`STATUSES`)."""
+        with self.lock:
+            found = self.person(person)
+            self._check_status(status)
+            if found.status == status:
+                return found
+            if status == "deleted":
+                self._leave_all(found)
+            elif found.status == "deleted":
+                self._restore(found)
+            found.status, found.status_changed = status, self._tick()
+            return self._touch(found)
+
+    def suspend(self, person: str) -> Person:
+        """Okta SUSPENDED, Entra accountEnabled false, Google suspended."""
+        return self.set_status(person, "suspended")
+
+    def resume(self, person: str) -> Person:
+        """Active again: from suspension, from deactivation, or out of the bin."""
+        return self.set_status(person, "active")
+
+    def delete(self, person: str) -> Person:
+        """What an admin's "delete" or "deactivate" first does: Okta DEPROVISIONED; Entra and Google: into the bin."""
+        return self.set_status(person, "deprovisioned" if self.kind == "okta" else "deleted")
+
+    def purge(self, person: str) -> Person:
+        """Gone for good; no API shows the account any more."""
+        with self.lock:
+            found = self.person(person)
+            self._leave_all(found)
+            for report in self._reports(found):
+                report.manager = ""
+                self._touch(report)
+            del self.people[found.id]
+            self._keys = {key: i for key, i in self._keys.items() if i != found.id}
+            return self._touch(found)
+
+    def rename(self, person: str, *, given_name: str | None = None, family_name: str | None = None,
+               email: str | None = None, user_name: str | None = None, title: str | None = None,
+               department: str | None = None) -> Person:  # fmt: skip
+        """Changes what is given. A user name that was the old address follows a new address."""
+        with self.lock:
+            found = self.person(person)
+            if email is not None and user_name is None and found.user_name == found.email:
+                user_name = email
+            self._check_free(email or found.email, user_name or found.user_name, but=found.id)
+            given = (given_name, family_name, email, user_name, title, department)
+            self._keys = {key: i for key, i in self._keys.items() if i != found.id}
+            for name, value in zip(_TEXT_FIELDS, given, strict=True):
+                if value is not None:
+                    setattr(found, name, value)
+            self._index(found)
+            for report in self._reports(found):
+                self.changes.append(report.id)
+            return self._touch(found)
+
+    def set_attribute(self, person: str, name: str, value: Any) -> Person:
+        """Sets a custom attribute (None clears it); a name the schema does not have yet is declared."""
+        with self.lock:
+            found = self.person(person)
+            if name not in self.schema:
+                self.schema.append(name)
+            rest = {key: kept for key, kept in found.attributes.items() if key != name}
+            found.attributes = rest if value is None else {**rest, name: value}
+            return self._touch(found)
+
+    # -- groups ---------------------------------------------------------------------------------------------------
+
+    def add_group(self, name: str, *, email: str = "", description: str = "") -> Group:
+        with self.lock:
+            number, moment = self._next(), self._tick()
+            address = email or f"{ids.slug(name)}@{self.domain}"
+            taken = self.kind == "google" and any(g.email == address for g in self.groups.values())
+            if taken:
+                raise ValueError(f"a group has the address {address!r} already")
+            group = Group(number, ids.group(self.kind, self.seed, number), name, address, moment, moment, moment,
+                          description)  # fmt: skip
+            self.groups[group.id] = group
+            self.changes.append(group.id)
+            return group
+
+    def delete_group(self, group: str) -> Group:
+        with self.lock:
+            found = self.group(group)
+            del self.groups[found.id]
+            for parent in self.groups.values():
+                if found.id in parent.members:
+                    self._drop_member(parent, found.id)
+            self.changes.append(found.id)
+            self._tick()
+            return found
+
+    def rename_group(self, group: str, name: str) -> Group:
+        with self.lock:
+            found = self.group(group)
+            found.name, found.updated = name, self._tick()
+            self.changes.append(found.id)
+            return found
+
+    def join(self, group: str, member: str, *, owner: bool = False) -> Group:
+        """Adds a person, a nested group (not in Okta), or, in Google, everybody (`member` is the customer id)."""
+        with self.lock:
+            found, member_id = self.group(group), self._member_id(member)
+            if member_id not in found.members:
+                found.members[member_id] = self._next()
+                if owner:
+                    found.owners = [*found.owners, member_id]
+                found.membership_updated = self._tick()
+                self.changes.append(found.id)
+            return found
+
+    def leave(self, group: str, member: str) -> Group:
+        with self.lock:
+            found, member_id = self.group(group), self._member_id(member)
+            if member_id not in found.members:
+                raise UnknownError(f"{member!r} is not in group {found.name!r}")
+            self._drop_member(found, member_id)
+            return found
+
+    # -- generating and keeping -----------------------------------------------------------------------------------
+
+    @classmethod
+    def generate(cls, kind: Kind, users: int = 100, groups: int = 12, *, seed: int = 1, domain: str = "example.com",
+                 admins: str = "Rosterd Admins") -> "World":  # fmt: skip
+        """A whole organisation (generation.py). The same arguments give the same world."""
+        from rosterd.simulators.generation import generate
+
+        return generate(cls(kind, domain, seed=seed), users, groups, admins)
+
+    def save(self, path: Path) -> None:
+        """Writes the world as JSON; a reader sees the old file or the new one, never half of it."""
+        with self.lock:
+            saved = _Saved(self.kind, self.domain, self.seed, self.tenant, self._number, stamp(self._time), self.schema,
+                           list(self.people.values()), list(self.groups.values()))  # fmt: skip
+            text = msgspec.json.encode(saved)
+        fresh = path.with_name(path.name + ".new")
+        fresh.write_bytes(text)
+        fresh.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "World":
+        saved = msgspec.json.decode(path.read_bytes(), type=_Saved)
+        world = cls(saved.kind, saved.domain, seed=saved.seed, tenant=saved.tenant)
+        world._number, world._time, world.schema = saved.number, dt.datetime.fromisoformat(saved.time), saved.schema
+        world.people = {person.id: person for person in saved.people}
+        world.groups = {group.id: group for group in saved.groups}
+        for person in saved.people:
+            world._index(person)
+        return world
+
+    def free_address(self, name: str) -> str:
+        """ "Ada Lovelace" → ada.lovelace@domain, or ada.lovelace2@domain when that is taken."""
+        local, number = ids.slug(name), 1
+        while (address := f"{local}{number if number > 1 else ''}@{self.domain}") in self._keys:
+            number += 1
+        return address
+
+    # -- inside ---------------------------------------------------------------------------------------------------
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _tick(self) -> str:
+        self._time = self.clock() if self.clock else self._time + dt.timedelta(seconds=1)
+        return stamp(self._time)
+
+    def _touch(self, person: Person) -> Person:
+        person.updated = self._tick()
+        self.changes.append(person.id)
+        return person
+
+    def _index(self, person: Person) -> None:
+        self._keys[person.email.casefold()] = self._keys[person.user_name.casefold()] = person.id
+
+    def _check_status(self, status: str) -> None:
+        if status not in STATUSES[self.kind]:
+            raise ValueError(f"{self.kind} knows no status {status!r}, only {', '.join(STATUSES[self.kind])}")
+
+    def _check_free(self, *names: str, but: str = "") -> None:
+        for name in names:
+            if self._keys.get(name.casefold(), but) != but:
+                raise ValueError(f"{name!r} is taken")
+
+    def _reports(self, person: Person) -> list[Person]:
+        return [other for other in self.people.values() if other.manager == person.id]
+
+    def _member_id(self, member: str) -> str:
+        if member == self.tenant and self.kind == "google":
+            return member
+        try:
+            return self.person(member).id
+        except UnknownError:
+            if self.kind == "okta":
+                raise
+            return self.group(member).id
+
+    def _drop_member(self, group: Group, member_id: str) -> None:
+        del group.members[member_id]
+        group.owners = [owner for owner in group.owners if owner != member_id]
+        group.membership_updated = self._tick()
+        self.changes.append(group.id)
+
+    def _leave_all(self, person: Person) -> None:
+        left = [group for group in self.groups.values() if person.id in group.members]
+        for group in left:
+            self._drop_member(group, person.id)
+        person.former_groups = [group.id for group in left] if self.kind == "entra" else []
+
+    def _restore(self, person: Person) -> None:
+        for group in person.former_groups:
+            if group in self.groups:
+                self.join(group, person.id)
+        person.former_groups = []
