@@ -1,0 +1,479 @@
+"""Google: configuration, the table of errors, what records mean, and what a pull makes of odd answers."""
+
+import asyncio
+import json
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from google.auth.exceptions import RefreshError, TransportError
+from pydantic import ValidationError
+
+from connectors.base import Malformed, Opened, Refused, SecretRef
+from connectors.google import Config, Google, judge, judge_item, to_group, to_user
+from connectors.google_sdk import SCOPES, key_of
+from connectors.google_wire import STANDARD, Group, Reading, User
+from connectors.transport import Action, Answer, Verdict
+from reconciler.model import (
+    CollectionEnd,
+    Completeness,
+    DirectoryGroup,
+    DirectoryUser,
+    MembersSeen,
+    Observation,
+    UsersSeen,
+    UserState,
+    Wanted,
+)
+
+FIXTURES = Path(__file__).parent / "fixtures" / "google"
+
+
+def recorded(name: str) -> Any:
+    return json.loads((FIXTURES / name).read_bytes())
+
+
+def record(person: str) -> User:
+    return next(msgspec.convert(raw, User) for raw in recorded("users.json")["users"] if raw["id"] == person)
+
+
+def error(name: str, **headers: str) -> Answer:
+    found = recorded("errors.json")[name]
+    return Answer(found["status"], headers, json.dumps(found["body"]).encode())
+
+
+def ok(body: Mapping[str, Any]) -> Answer:
+    return Answer(200, {}, json.dumps(body).encode())
+
+
+# -- configuration ------------------------------------------------------------------------------------------------
+
+KEY = {"type": "service_account", "client_email": "a@b.iam.gserviceaccount.com", "private_key": "-----BEGIN"}
+SECRET = SecretRef(env="GOOGLE_SERVICE_ACCOUNT")
+
+
+@pytest.mark.parametrize("key", ["endpoint", "token_endpoint"])
+@pytest.mark.parametrize("address", ["http://admin.example.com", "ftp://127.0.0.1", "admin.googleapis.com"])
+def test_addresses_are_https_or_loopback(key: str, address: str) -> None:
+    with pytest.raises(ValidationError, match="loopback addresses only"):
+        Config.model_validate({"subject": "ada@acme.com", "service_account": {"env": "X"}, key: address})
+
+
+@pytest.mark.parametrize(
+    ("uri", "token_endpoint", "used"),
+    [
+        (None, None, "https://oauth2.googleapis.com/token"),
+        ("https://oauth2.googleapis.com/token", None, "https://oauth2.googleapis.com/token"),
+        ("https://accounts.google.com/o/oauth2/token", None, "https://accounts.google.com/o/oauth2/token"),
+        ("http://127.0.0.1:8080/token", None, "http://127.0.0.1:8080/token"),
+        ("https://evil.example/token", "https://proxy.acme.com/token", "https://proxy.acme.com/token"),
+    ],
+)
+def test_where_the_assertion_goes(
+    uri: str | None, token_endpoint: str | None, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", json.dumps(KEY if uri is None else {**KEY, "token_uri": uri}))
+    assert key_of(SECRET, token_endpoint)["token_uri"] == used
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (json.dumps({**KEY, "token_uri": "https://evil.example/token"}), "to 'evil.example'"),
+        (json.dumps({**KEY, "token_uri": "https://googleapis.com.evil.example/t"}), "evil.example"),
+        (json.dumps({**KEY, "token_uri": "https://notgoogle.com/token"}), "notgoogle.com"),
+        (json.dumps({**KEY, "token_uri": "http://oauth2.googleapis.com/token"}), "oauth2.googleapis.com"),
+        (json.dumps({**KEY, "token_uri": "https://oauth2.googleapis.com@evil.example/"}), "evil.example"),
+        (json.dumps({**KEY, "universe_domain": "evil.example"}), "universe"),
+        (json.dumps({**KEY, "type": "authorized_user"}), "authorized_user"),
+        ("-----BEGIN PRIVATE KEY-----", "not a service account's JSON key file"),
+        ("[]", "not a service account's JSON key file"),
+    ],
+)
+def test_a_key_file_that_cannot_be_trusted(text: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", text)
+    with pytest.raises(Refused, match="environment variable GOOGLE_SERVICE_ACCOUNT") as raised:
+        key_of(SECRET, None)
+    assert says in raised.value.message
+    assert "PRIVATE" not in f"{raised.value}{raised.value.__cause__}"
+
+
+def test_importing_the_module_imports_no_sdk() -> None:
+    script = (
+        "import sys, connectors.google; print(sorted({'googleapiclient', 'google.auth', 'httplib2'} & {*sys.modules}))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout == b"[]\n"
+
+
+# -- what answers mean --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "of_list", "of_item", "fix"),
+    [
+        ("expired token", Action.RENEW, Action.RENEW, "subject"),
+        ("not an admin", Action.PAUSE, Action.SKIP_ITEM, "Admin roles"),
+        ("api not enabled", Action.PAUSE, Action.PAUSE, "Admin SDK API > Enable"),
+        ("domain has no API", Action.PAUSE, Action.PAUSE, "API controls"),
+        ("scope missing", Action.PAUSE, Action.PAUSE, "Domain Wide Delegation"),
+        ("user rate", Action.THROTTLE, Action.THROTTLE, ""),
+        ("rate", Action.THROTTLE, Action.THROTTLE, ""),
+        ("concurrency", Action.THROTTLE, Action.THROTTLE, ""),
+        ("rate, new form", Action.THROTTLE, Action.THROTTLE, ""),
+        ("day", Action.PAUSE, Action.PAUSE, "quota"),
+        ("too many", Action.THROTTLE, Action.THROTTLE, ""),
+        ("too many, no reason", Action.THROTTLE, Action.THROTTLE, ""),
+        ("group gone", Action.PAUSE, Action.SKIP_ITEM, ""),
+        ("page token", Action.RESYNC, Action.RESYNC, ""),
+        ("page token, other words", Action.RESYNC, Action.RESYNC, ""),
+        ("field", Action.PAUSE, Action.PAUSE, "attributes"),
+        ("customer", Action.PAUSE, Action.PAUSE, "customer"),
+        ("gone", Action.RESYNC, Action.RESYNC, ""),
+        ("backend", Action.RETRY, Action.RETRY, ""),
+        ("internal", Action.RETRY, Action.RETRY, ""),
+        ("timeout", Action.RETRY, Action.RETRY, ""),
+        ("redirect", Action.PAUSE, Action.PAUSE, "proxy"),
+    ],
+)
+def test_every_recorded_error_has_a_verdict(name: str, of_list: Action, of_item: Action, fix: str) -> None:
+    verdict, of_one = judge(error(name)), judge_item(error(name))
+    assert verdict is not None
+    assert of_one is not None
+    assert (verdict.action, of_one.action) == (of_list, of_item)
+    assert fix in verdict.fix
+    assert str(error(name).status) in verdict.message
+
+
+def test_every_recorded_error_is_in_the_table() -> None:
+    (mark,) = test_every_recorded_error_has_a_verdict.pytestmark  # type: ignore[attr-defined]
+    assert {row[0] for row in mark.args[1]} == set(recorded("errors.json"))
+
+
+def test_a_hint_to_wait_is_kept() -> None:
+    assert judge(error("too many", **{"retry-after": "2.5"})) == Verdict(
+        Action.THROTTLE, "Google answered 429 rateLimitExceeded Rate Limit Exceeded", wait=2.5
+    )
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b'"x"', b'{"error": "x"}', b'{"error": {"errors": [1]}}'])
+def test_an_error_that_is_not_googles_json(body: bytes) -> None:
+    verdict = judge(Answer(502, {}, body))
+    assert verdict is not None
+    assert (verdict.action, verdict.message) == (Action.RETRY, "Google answered 502")
+
+
+def test_a_success_has_no_verdict() -> None:
+    assert judge(ok({})) is None
+
+
+@pytest.mark.parametrize(
+    ("failure", "action", "fix"),
+    [
+        (RefreshError("unauthorized_client: no", {"error": "unauthorized_client"}), Action.PAUSE, "Wide Delegation"),
+        (RefreshError("invalid_scope: no", {"error": "invalid_scope"}), Action.PAUSE, "Wide Delegation"),
+        (RefreshError("invalid_grant: Invalid JWT Signature.", {"error": "invalid_grant"}), Action.PAUSE, "clock"),
+        (RefreshError("<html>"), Action.PAUSE, "subject"),
+        (RefreshError("the token endpoint answered 503", retryable=True), Action.RETRY, ""),
+        (TransportError("Unable to find the server"), Action.RETRY, ""),
+        (ConnectionResetError("reset"), Action.RETRY, ""),
+        (TimeoutError("timed out"), Action.RETRY, ""),
+        (ssl.SSLCertVerificationError("self-signed"), Action.PAUSE, "HTTPLIB2_CA_CERTS"),
+    ],
+)  # type: ignore[no-untyped-call]
+def test_every_failure_of_the_libraries_has_a_verdict(failure: Exception, action: Action, fix: str) -> None:
+    verdict = judge(failure)
+    assert verdict is not None
+    assert verdict.action is action
+    assert fix in verdict.fix
+
+
+# -- what records mean --------------------------------------------------------------------------------------------
+
+
+def test_a_whole_person() -> None:
+    assert to_user(record("101"), frozenset({"Jamie.jamie_role", "sites", "orgUnitPath", "name.fullName"})) == (
+        DirectoryUser(
+            external_id="101",
+            state=UserState.ACTIVE,
+            user_name="ada@acme.com",
+            email="ada@acme.com",
+            given_name="Ada",
+            family_name="Lovelace",
+            display_name="Ada Lovelace",
+            title="Engineer",
+            department="Analytical Engines",
+            manager="charles@acme.com",
+            attributes={"Jamie.jamie_role": "admin", "sites": ["London", "Turin"], "name.fullName": "Ada Lovelace"},
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("person", "state"),
+    [
+        ("102", UserState.SUSPENDED),
+        ("103", UserState.SUSPENDED),
+        ("104", UserState.UNKNOWN),
+        ("106", UserState.ACTIVE),
+        ("107", UserState.GONE),
+    ],
+)
+def test_states(person: str, state: UserState) -> None:
+    assert to_user(record(person)).state is state
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({"suspended": True}, UserState.SUSPENDED),
+        ({"archived": True, "suspended": None}, UserState.SUSPENDED),
+        ({"suspended": False}, UserState.UNKNOWN),
+        ({"archived": False}, UserState.UNKNOWN),
+        ({"suspended": "false", "archived": "false"}, UserState.UNKNOWN),
+    ],
+)
+def test_a_missing_status_is_not_active(fields: dict[str, Any], state: UserState) -> None:
+    assert to_user(msgspec.convert({"id": "1", **fields}, User)).state is state
+
+
+def test_a_person_with_next_to_nothing() -> None:
+    assert to_user(record("106")) == DirectoryUser(
+        "106", UserState.ACTIVE, user_name="donald@acme.com", email="donald@acme.com"
+    )
+
+
+def test_guests_are_marked() -> None:
+    assert [to_user(record(person)).guest for person in ("101", "105")] == [False, True]
+
+
+def test_an_odd_text_costs_only_itself() -> None:
+    odd = {
+        "id": "1",
+        "suspended": False,
+        "archived": False,
+        "name": {"givenName": 7},
+        "organizations": [{"title": None}],
+    }
+    assert to_user(msgspec.convert(odd, User)) == DirectoryUser("1", UserState.ACTIVE)
+
+
+def test_groups() -> None:
+    assert [to_group(msgspec.convert(raw, Group)) for raw in recorded("groups.json")["groups"]] == [
+        DirectoryGroup("01admins", "Jamie Admins", "jamie-admins@acme.com"),
+        DirectoryGroup("02design", "Design", "design@acme.com"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "projection", "schemas"),
+    [
+        ((), "basic", None),
+        (("orgUnitPath", "organizations.department"), "basic", None),
+        (("Jamie.jamie_role", "HR.grade", "Jamie.sites"), "custom", "HR,Jamie"),
+        (("customSchemas.Jamie.jamie_role",), "custom", "Jamie"),
+        (("jamie_role", "Jamie.sites"), "full", None),
+    ],
+)
+def test_only_what_is_needed_is_asked_for(attributes: tuple[str, ...], projection: str, schemas: str | None) -> None:
+    query = Reading(frozenset(attributes)).query
+    assert (query["projection"], query.get("customFieldMask")) == (projection, schemas)
+    assert ("customSchemas" in query["fields"]) is (projection != "basic")
+    assert ("orgUnitPath" in query["fields"]) is ("orgUnitPath" in attributes)
+
+
+def test_standard_attributes_are_read() -> None:
+    attributes = frozenset({"orgUnitPath", "organizations.department", "isAdmin", "phones"})
+    raw = recorded("users.json")["users"][0]
+    assert to_user(Reading(attributes).one.decode(json.dumps(raw)), attributes).attributes == {
+        "orgUnitPath": "/Engineering",
+        "organizations.department": "Analytical Engines",
+        "isAdmin": False,
+    }
+
+
+def test_the_discovery_document_knows_all_this() -> None:
+    text = (files("googleapiclient.discovery_cache.documents") / "admin.directory_v1.json").read_text(encoding="utf-8")
+    api = json.loads(text)
+    assert set(api["schemas"]["User"]["properties"]) >= STANDARD
+    for resource, scope in (("users", SCOPES[0]), ("groups", SCOPES[1]), ("members", SCOPES[1])):
+        assert scope in api["resources"][resource]["methods"]["list"]["scopes"]
+
+
+# -- a pull, of scripted answers ----------------------------------------------------------------------------------
+
+Script = dict[str, list[Answer]]  # "users", "users/104", "groups", "01admins" → answers in order, the last one repeats
+
+
+class ScriptedSdk:
+    """Stands in for the SDK: requests are (key, parameters), answers come from a script."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = {key: list(answers) for key, answers in script.items()}
+        self.asked: list[str] = []
+        ask: Callable[[str, str], Callable[..., str]] = lambda key, by: lambda **query: key + query.get(by, "")  # noqa: E731
+        self.users = SimpleNamespace(list=ask("users", ""), get=ask("users/", "userKey"))
+        self.groups = SimpleNamespace(list=ask("groups", ""))
+        self.members = SimpleNamespace(list=ask("", "groupKey"))
+
+    async def send(self, request: str) -> Answer:
+        self.asked.append(request)
+        answers = self.script[request]
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    async def renew(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def pulled(script: Mapping[str, Answer | list[Answer]], *groups: str, **wanted: Any) -> list[Observation]:
+    given = {"users": ok(recorded("users.json")), "groups": ok(recorded("groups.json")), **script}
+    sdk: Any = ScriptedSdk({key: found if isinstance(found, list) else [found] for key, found in given.items()})
+
+    async def walk() -> list[Observation]:
+        google = Google("my_customer", sdk, Opened("acme", deadline=0.2))
+        return [found async for found in google.pull(Wanted(groups=frozenset(groups), **wanted))]
+
+    return asyncio.run(walk())
+
+
+def end(observations: list[Observation], collection: str, group: str = "") -> CollectionEnd:
+    ends = [found for found in observations if isinstance(found, CollectionEnd)]
+    return next(found for found in ends if (found.collection, found.group) == (collection, group))
+
+
+STILL_UNKNOWN = ok({"id": "104", "primaryEmail": "edsger@acme.com"})
+NOW_KNOWN = ok({"id": "104", "primaryEmail": "edsger@acme.com", "suspended": False, "archived": False})
+
+
+@pytest.mark.parametrize(
+    ("again", "state", "complete"),
+    [
+        (NOW_KNOWN, UserState.ACTIVE, True),
+        (STILL_UNKNOWN, UserState.UNKNOWN, False),
+        (error("group gone"), UserState.UNKNOWN, False),
+    ],
+)
+def test_people_without_a_status_are_asked_for_again(again: Answer, state: UserState, complete: bool) -> None:
+    seen = pulled({"users/104": again})
+    (page,) = [found for found in seen if isinstance(found, UsersSeen)]
+    assert next(user.state for user in page.users if user.external_id == "104") is state
+    users = end(seen, "users")
+    assert users.completeness is (Completeness.COMPLETE if complete else Completeness.PARTIAL)
+    assert ("104" in users.reason) is not complete
+
+
+def test_many_people_without_a_status_are_not_all_asked_for_again() -> None:
+    people = [{"id": str(number)} for number in range(500)]
+    unknown = {f"users/{person['id']}": ok(person) for person in people}
+    users = end(pulled({"users": ok({"users": people}), **unknown}), "users")
+    assert users.completeness is Completeness.PARTIAL
+    assert users.reason == "no status for 500 people: 0, 1, 2, 3, 4, …"
+
+
+EMPTY_USERS, EMPTY_GROUPS, EMPTY_MEMBERS = (
+    {"kind": f"admin#directory#{kind}"} for kind in ("users", "groups", "members")
+)
+
+
+def test_a_directory_without_people_is_not_believed() -> None:
+    users = end(pulled({"users": ok(EMPTY_USERS)}), "users")
+    assert (users.completeness, users.reason) == (Completeness.PARTIAL, "Google lists no people at all")
+
+
+@pytest.mark.parametrize(("groups", "complete"), [((), True), (("Design",), False)])
+def test_no_groups_are_believed_only_when_none_are_used(groups: tuple[str, ...], complete: bool) -> None:
+    found = end(pulled({"users/104": NOW_KNOWN, "groups": ok(EMPTY_GROUPS)}, *groups), "groups")
+    assert (found.completeness is Completeness.COMPLETE) is complete
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (ok({}), "neither a list nor an empty page"),
+        (Answer(200, {}, b"<html>Welcome"), "starting '<html>Welcome'"),
+        (Answer(200, {}, b'{"users": [{"id": "1"'), "not the JSON"),
+        (Answer(200, {}, b"[]"), "not as the API documents"),
+        (ok({"users": [{"primaryEmail": "a@acme.com"}]}), "missing required field `id`"),
+        (ok({"users": {}}), "Expected `array`"),
+        (ok({**EMPTY_USERS, "nextPageToken": "same"}), "in circles"),
+    ],
+)
+def test_an_answer_that_is_no_answer(answer: Answer, says: str) -> None:
+    with pytest.raises(Malformed, match="GET /admin/directory/v1/users") as raised:
+        pulled({"users": answer})
+    assert says in raised.value.message
+
+
+@pytest.mark.parametrize("collection", ["users", "groups"])
+@pytest.mark.parametrize("name", ["not an admin", "api not enabled", "customer"])
+def test_a_collection_that_may_not_be_listed_stops_the_pull(collection: str, name: str) -> None:
+    with pytest.raises(Refused) as raised:
+        pulled({"users/104": NOW_KNOWN, collection: error(name)})
+    assert raised.value.request == f"GET /admin/directory/v1/{collection}"
+    assert raised.value.fix
+
+
+def test_pages_are_read_to_the_end_even_past_an_empty_one() -> None:
+    pages = [ok({"users": [{"id": "1", "suspended": True}], "nextPageToken": "a"}),
+             ok({**EMPTY_USERS, "nextPageToken": "b"}),
+             ok({"users": [{"id": "2", "suspended": True}], "nextPageToken": ""})]  # fmt: skip
+    seen = pulled({"users": pages})
+    assert [user.external_id for page in seen if isinstance(page, UsersSeen) for user in page.users] == ["1", "2"]
+    assert end(seen, "users").completeness is Completeness.COMPLETE
+
+
+def test_members_are_told_apart() -> None:
+    seen = pulled({"users/104": NOW_KNOWN, "01admins": ok(recorded("members.json"))}, "Jamie Admins", nested=False)
+    assert MembersSeen("01admins", ("101", "102"), ("02design",)) in seen
+    members = end(seen, "members", "01admins")
+    assert members.completeness is Completeness.PARTIAL
+    assert "every user of the account" in members.reason
+
+
+members = partial(dict[str, Any], kind="admin#directory#members")
+
+
+def test_nested_groups_are_read_once_and_circles_end() -> None:
+    inner = ok(members(members=[{"type": "GROUP", "id": "01admins"}, {"type": "USER", "id": "101"}]))
+    outer = ok(members(members=[{"type": "GROUP", "id": "02design"}, {"type": "GROUP", "id": "foreign"}]))
+    seen = pulled(
+        {"users/104": NOW_KNOWN, "01admins": outer, "02design": inner, "foreign": error("not an admin")},
+        "jamie-admins@acme.com",
+    )
+    ends = [found for found in seen if isinstance(found, CollectionEnd) and found.collection == "members"]
+    assert [(found.group, found.completeness.value) for found in ends] == [
+        ("01admins", "complete"),
+        ("02design", "complete"),
+        ("foreign", "partial"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("group", "answer", "complete"),
+    [
+        ("02design", ok(EMPTY_MEMBERS), True),
+        ("01admins", ok(EMPTY_MEMBERS), False),  # Google counts two members
+        ("02design", error("not an admin"), False),
+        ("02design", error("group gone"), False),
+    ],
+)
+def test_when_a_groups_members_are_believed(group: str, answer: Answer, complete: bool) -> None:
+    found = end(pulled({"users/104": NOW_KNOWN, group: answer}, group), "members", group)
+    assert (found.completeness is Completeness.COMPLETE) is complete
+    assert bool(found.reason) is not complete
+
+
+def test_a_bare_name_in_two_schemas_is_refused() -> None:
+    people = [{"id": "1", "suspended": True, "customSchemas": {"Jamie": {"role": "a"}}},
+              {"id": "2", "suspended": True, "customSchemas": {"HR": {"role": "b"}}}]  # fmt: skip
+    with pytest.raises(Refused, match="'role' is a field of 2 custom schemas") as raised:
+        pulled({"users": ok({"users": people})}, attributes=frozenset({"role"}))
+    assert raised.value.fix == "write HR.role or Jamie.role"

@@ -1,0 +1,283 @@
+"""Okta's records, error table, links and configuration, on recorded answers."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from pydantic import ValidationError
+
+from connectors.base import Opened, Refused
+from connectors.okta import Config, judge, judge_group, next_link, open, to_group, to_user, users_path  # noqa: A004
+from connectors.okta_sdk import TokenRefused
+from connectors.transport import Action, Answer
+from reconciler.model import DirectoryGroup, DirectoryUser, UserState
+
+RECORDED = Path(__file__).parent / "fixtures" / "okta"
+DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
+
+
+def recorded(name: str) -> Any:
+    return msgspec.json.decode((RECORDED / name).read_bytes())
+
+
+def answer(status: int, code: str = "", headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, headers or {}, msgspec.json.encode({"errorCode": code, "errorSummary": "Said so"}))
+
+
+# -- records ------------------------------------------------------------------------------------------------------
+
+
+def test_a_user_is_trimmed_and_carries_the_attributes_that_are_used() -> None:
+    assert to_user(recorded("users.json")[0], ("jamie_role", "languages", "absent")) == DirectoryUser(
+        external_id="00ub0oNGTSWTBKOLGLNR",
+        state=UserState.ACTIVE,
+        user_name="isaac.brock@example.com",
+        email="Isaac.Brock@example.com",
+        given_name="Isaac",
+        family_name="Brock",
+        title="Director",
+        department="Music",
+        manager="Ada Lovelace",
+        attributes={"jamie_role": "admin", "languages": ["en", "fr"]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("ACTIVE", UserState.ACTIVE),
+        ("RECOVERY", UserState.ACTIVE),
+        ("PASSWORD_EXPIRED", UserState.ACTIVE),
+        ("LOCKED_OUT", UserState.ACTIVE),
+        ("SUSPENDED", UserState.SUSPENDED),
+        ("DEPROVISIONED", UserState.GONE),
+        ("STAGED", UserState.PENDING),
+        ("PROVISIONED", UserState.PENDING),
+        ("ACTIVATING", UserState.UNKNOWN),
+        ("active", UserState.UNKNOWN),
+        (None, UserState.UNKNOWN),
+    ],
+)
+def test_states(status: str | None, state: UserState) -> None:
+    assert to_user({"id": "00u1", "status": status, "profile": {}}).state is state
+
+
+@pytest.mark.parametrize("raw", [{"id": "00u1"}, {"id": "00u1", "profile": None}])
+def test_a_user_without_anything_is_unknown_and_nameless(raw: dict[str, Any]) -> None:
+    assert to_user(raw) == DirectoryUser(external_id="00u1", state=UserState.UNKNOWN)
+
+
+def test_an_id_is_required() -> None:
+    with pytest.raises(KeyError):
+        to_user({"status": "ACTIVE", "profile": {}})
+    with pytest.raises(KeyError):
+        to_group({"profile": {"name": "x"}})
+
+
+def test_a_group_is_named_by_its_profile() -> None:
+    assert to_group(recorded("groups.json")[0]) == DirectoryGroup("00g1emaKYZTWRYYRRTSK", "West Coast Users")
+
+
+# -- requests -----------------------------------------------------------------------------------------------------
+
+
+def test_only_the_profile_keys_that_are_used_are_asked_for() -> None:
+    path = users_path({"jamie_role", "title"})
+    assert path.startswith("/api/v1/users?limit=200&fields=profile:(login,email,")
+    assert path.endswith(",manager,jamie_role),status")
+    assert path.count("title") == 1
+
+
+@pytest.mark.parametrize("name", ["a,b", "a)", "profile.x", "", "a&limit=1", "ü"])
+def test_an_attribute_that_cannot_be_one_is_refused(name: str) -> None:
+    with pytest.raises(Refused):
+        users_path({name})
+
+
+SELF = '<https://acme.okta.com/api/v1/users?limit=200>; rel="self"'
+NEXT = '<https://acme.okta.com/api/v1/users?after=cur%2B1&limit=200>; rel="next"'
+
+
+@pytest.mark.parametrize(
+    ("link", "found"),
+    [
+        (f"{SELF}, {NEXT}", True),
+        (f"{NEXT}, {SELF}", True),
+        (f"{NEXT},{SELF}", True),
+        (NEXT.replace('"', ""), True),
+        (NEXT.replace("; rel", ' ; title="x" ;rel'), True),
+        (SELF, False),
+        ("", False),
+    ],
+)
+def test_the_next_link_is_found_wherever_it_stands(link: str, found: bool) -> None:
+    url = "https://acme.okta.com/api/v1/users?after=cur%2B1&limit=200"
+    assert next_link({"link": link}) == (url if found else None)
+
+
+# -- what answers mean --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "action"),
+    [
+        (302, "", Action.PAUSE),
+        (400, "E0000001", Action.PAUSE),
+        (400, "E0000031", Action.PAUSE),
+        (401, "E0000011", Action.RENEW),
+        (401, "E0000005", Action.RENEW),
+        (403, "E0000006", Action.PAUSE),
+        (403, "E0000015", Action.PAUSE),
+        (404, "E0000007", Action.PAUSE),
+        (429, "E0000047", Action.THROTTLE),
+        (500, "E0000009", Action.RETRY),
+        (502, "", Action.RETRY),
+        (503, "", Action.RETRY),
+        (504, "", Action.RETRY),
+    ],
+)
+def test_answers(status: int, code: str, action: Action) -> None:
+    verdict = judge(answer(status, code))
+    assert verdict is not None
+    assert (verdict.action, str(status) in verdict.message, code in verdict.message) == (action, True, True)
+    assert verdict.fix or action in (Action.RETRY, Action.THROTTLE)
+
+
+def test_a_success_is_no_verdict() -> None:
+    assert judge(Answer(200, {}, b"[]")) is None
+    assert judge_group(Answer(200, {}, b"[]")) is None
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_single_group_is_skipped(status: int) -> None:
+    verdict = judge_group(answer(status, "E0000006"))
+    assert verdict is not None
+    assert verdict.action is Action.SKIP_ITEM
+
+
+def test_what_okta_says_is_told_with_the_way_out() -> None:
+    verdict = judge(Answer(403, {}, (RECORDED / "error_403.json").read_bytes()))
+    assert verdict is not None
+    assert "E0000006 You do not have permission to perform the requested action" in verdict.message
+    assert "Read-only Admin" in verdict.fix
+
+
+LIMIT = {"date": DATE, "x-rate-limit-limit": "600", "x-rate-limit-remaining": "0", "x-rate-limit-reset": "1795255242"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        (LIMIT, 42.0),
+        (LIMIT | {"x-rate-limit-limit": "0"}, 0.5),  # too many at once: Reset is only an estimate
+        (LIMIT | {"retry-after": "3"}, 3.0),
+        ({}, None),
+    ],
+)
+def test_how_long_a_throttle_lasts(headers: dict[str, str], wait: float | None) -> None:
+    verdict = judge(answer(429, "E0000047", headers))
+    assert verdict is not None
+    assert verdict.wait == wait
+
+
+class Said(Exception):
+    """What the package returns for a refused token request."""
+
+    def __init__(self, status: int | None, code: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__("said")
+        self.status = status
+        self.error_code = code
+        self.error_summary = "said so"
+        self.headers = headers or {}
+
+
+@pytest.mark.parametrize(
+    ("cause", "action"),
+    [
+        (Said(401, "invalid_client"), Action.PAUSE),
+        (Said(400, "invalid_scope"), Action.PAUSE),
+        (Said(400, "invalid_dpop_proof"), Action.PAUSE),
+        (Said(403, "access_denied"), Action.PAUSE),
+        (Said(401, "E0000011"), Action.PAUSE),
+        (Said(429, "E0000047", {"Retry-After": "2"}), Action.THROTTLE),
+        (Said(503), Action.RETRY),
+        (OSError("unreachable"), Action.RETRY),
+    ],
+)
+def test_refused_token_requests(cause: Exception, action: Action) -> None:
+    verdict = judge(TokenRefused(cause))
+    assert verdict is not None
+    assert verdict.action is action
+    assert verdict.wait == (2.0 if action is Action.THROTTLE else None)
+
+
+def test_a_lost_connection_is_tried_again() -> None:
+    verdict = judge(TimeoutError())
+    assert verdict is not None
+    assert (verdict.action, verdict.message) == (Action.RETRY, "no answer from Okta: TimeoutError")
+
+
+# -- configuration ------------------------------------------------------------------------------------------------
+
+TOKEN = {"env": "OKTA_TOKEN"}
+KEY = {"file": "okta.pem"}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"token": TOKEN},
+        {"client_id": "0oa1", "private_key": KEY},
+        {"client_id": "0oa1", "private_key": KEY, "key_id": "k1", "dpop": True},
+        {"token": TOKEN, "endpoint": "http://127.0.0.1:9000"},
+    ],
+)
+def test_configurations_that_work(keys: dict[str, Any]) -> None:
+    assert Config(url="https://acme.okta.com/", **keys).url == "https://acme.okta.com"
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({}, "either token, or client_id"),
+        ({"token": TOKEN, "client_id": "0oa1", "private_key": KEY}, "either token"),
+        ({"client_id": "0oa1"}, "either token"),
+        ({"token": "00secret"}, "never a literal"),
+        ({"token": TOKEN, "url": "http://acme.okta.com"}, "https://"),
+        ({"token": TOKEN, "endpoint": "http://10.0.0.1"}, "https://"),
+        ({"token": TOKEN, "user": "x"}, "Extra inputs"),
+    ],
+)
+def test_configurations_that_do_not(keys: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Config(**{"url": "https://acme.okta.com", **keys})
+
+
+def test_a_missing_secret_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OKTA_TOKEN", raising=False)
+    with pytest.raises(Refused, match="OKTA_TOKEN is not set"):
+        open(Config.model_validate({"url": "https://acme.okta.com", "token": TOKEN}), Opened("acme"))
+
+
+@pytest.mark.parametrize(
+    "key", ["no key", "{not json", '{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "d": "AA"}']
+)
+def test_a_key_that_cannot_sign_is_refused_before_anything_is_sent(key: str, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(key)
+    config = Config.model_validate(
+        {"url": "https://acme.okta.com", "client_id": "0oa1", "private_key": {"file": str(file)}}
+    )
+    with pytest.raises(Refused, match="cannot be used") as raised:
+        open(config, Opened("acme"))
+    assert "RSA" in raised.value.fix
+    assert key not in str(raised.value)
+
+
+def test_closing_what_never_opened_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OKTA_TOKEN", "00x")
+    config = Config.model_validate({"url": "https://acme.okta.com", "token": TOKEN})
+    asyncio.run(open(config, Opened("acme")).close())
