@@ -145,23 +145,23 @@ def check_secrets(settings: Settings, directories: tuple[str, ...] = ()) -> None
     Raises:
         ConfigError: a variable is not set, a file cannot be read, or either is empty; it lists all of them.
     """
-    problems = tuple(
-        problem
+    missing = [
+        found
         for index, directory in enumerate(settings.directory)
         if not directories or directory.id in directories
         for path, secret in _secrets(directory, ("directory", index))
-        for problem in _unresolved(settings, path, secret)
-    )
-    if problems:
-        raise ConfigError(problems)
+        for found in _unresolved(path, secret)
+    ]
+    if missing:
+        place = _place_of(settings)
+        raise ConfigError(tuple(place.problem(found) for found in missing))
 
 
-def _unresolved(settings: Settings, path: Keys, secret: SecretRef) -> Iterator[Problem]:
+def _unresolved(path: Keys, secret: SecretRef) -> Iterator[Found]:
     try:
         secret.reveal()
     except Refused as exc:
-        found = Found("missing_secret", path, exc.message, exc.fix)
-        yield _place_of(settings).problem(found)
+        yield Found("missing_secret", path, exc.message, exc.fix)
 
 
 def _place_of(settings: Settings) -> Place:
