@@ -8,7 +8,7 @@ from reconciler.model import DirectoryUser, Evidence, Frozen, Member
 from reconciler.policy import Policy, address
 
 
-class Subject(Frozen, frozen=True):
+class Subject(Frozen, frozen=True, gc=False):
     """All that deciding about one external id needs.
 
     `user` is the directory's last word (None: the mirror never saw this id); `groups` its direct group ids; `member`
@@ -37,7 +37,7 @@ class Conflict(Frozen, frozen=True):
     sentence: str
 
 
-class Match(Frozen, frozen=True):
+class Match(Frozen, frozen=True, gc=False):
     """`member` is who the person is (None: nobody yet). `adopts`: the link has to be made first. `parks`: id of a
     member whose address is being freed by this same plan."""
 

@@ -16,7 +16,11 @@ JSON = Any  # a decoded JSON value: str | int | float | bool | None | list | dic
 
 
 class Frozen(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A value: never changed in place, only replaced."""
+    """A value: never changed in place, only replaced.
+
+    Those that exist by the million say `gc=False`: they hold texts and containers of texts, so no cycle can pass
+    through them, and the collector need not visit them.
+    """
 
 
 class UserState(StrEnum):
@@ -42,7 +46,7 @@ class Evidence(StrEnum):
     ABSENCE = "absence"  # a complete read no longer holds it
 
 
-class DirectoryUser(Frozen, frozen=True):
+class DirectoryUser(Frozen, frozen=True, gc=False):
     """One person as a directory describes them; strings are trimmed, a missing text is "".
 
     `external_id` is the vendor's immutable id. `email` is the primary work address. `attributes` holds the custom
@@ -137,7 +141,7 @@ class Wanted(Frozen, frozen=True):
 # -- the workspace ------------------------------------------------------------------------------------------------
 
 
-class Profile(Frozen, frozen=True):
+class Profile(Frozen, frozen=True, gc=False):
     """The directory-owned fields of a member; "" is a cleared field."""
 
     email: str
@@ -150,7 +154,7 @@ class Profile(Frozen, frozen=True):
     manager: str = ""
 
 
-class Member(Frozen, frozen=True):
+class Member(Frozen, frozen=True, gc=False):
     """One member of a workspace.
 
     `managed` members follow `directory`, linked by `external_id`. `teams` are all team names, `granted` those that
@@ -187,14 +191,14 @@ def _fold(text: str) -> str:
 def profile_of(user: DirectoryUser) -> Profile:
     """The member fields that a directory user stands for."""
     return Profile(
-        email=user.email,
-        user_name=user.user_name,
-        given_name=user.given_name,
-        family_name=user.family_name,
-        display_name=user.display_name or f"{user.given_name} {user.family_name}".strip(),
-        title=user.title,
-        department=user.department,
-        manager=user.manager,
+        user.email,
+        user.user_name,
+        user.given_name,
+        user.family_name,
+        user.display_name or f"{user.given_name} {user.family_name}".strip(),
+        user.title,
+        user.department,
+        user.manager,
     )
 
 

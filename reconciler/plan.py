@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from reconciler.match import Conflict, Match, Subject, match
-from reconciler.model import JSON, Evidence, Frozen, Member, Profile, UserState, fields_of, key
+from reconciler.model import JSON, DirectoryUser, Evidence, Frozen, Member, Profile, UserState, fields_of, key
 from reconciler.policy import GroupView, Policy, RoleAxis, desired_profile, out_of_scope
 from reconciler.roles import Grant, desired_roles
 from reconciler.teams import desired_teams, undecided_teams
@@ -36,6 +36,7 @@ KINDS: tuple[Kind, ...] = (
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _GONE = "no longer in the directory"
+_REMEMBERED = 20_000  # different sets of groups
 
 
 class Step(IntEnum):
@@ -63,7 +64,7 @@ class Step(IntEnum):
         return "set_role" if self in (Step.PROMOTE, Step.DEMOTE) else KINDS[KINDS.index(self.change)]
 
 
-class Action(Frozen, frozen=True):
+class Action(Frozen, frozen=True, gc=False):
     """One change to one member, with why. `state` is "planned" or "skipped" (then `code` and `detail` say why).
 
     `member` is the member's id (for a create, the id it will get). `before` and `after` hold only what differs.
@@ -90,14 +91,56 @@ class Action(Frozen, frozen=True):
         return (self.step, self.external_id, str(sorted(self.after.items())))
 
 
+class Membership(Frozen, frozen=True):
+    """What a set of direct groups comes to: the configured refs and the teams."""
+
+    refs: frozenset[str]
+    teams: frozenset[str]
+
+
+class Roles(Frozen, frozen=True):
+    """What a person's groups and attributes come to on every axis, and whether it differs from what they have."""
+
+    grants: dict[str, Grant]
+    differ: bool
+
+
 class Context(Frozen, frozen=True):
     """What deciding needs besides the person: policy, groups, whether people were ever read whole, and who must keep
-    which axis because nobody else would be left (`stays`: member id → axes)."""
+    which axis because nobody else would be left (`stays`: member id → axes).
+
+    `seen` and `granted` remember what the same groups, attributes and roles came to, for many people share theirs;
+    they hold nothing that policy and view do not say.
+    """
 
     policy: Policy
     view: GroupView
     users_known: bool = True
     stays: dict[str, frozenset[str]] = {}
+    seen: dict[tuple[str, ...], Membership] = {}
+    granted: dict[tuple[frozenset[str], tuple[tuple[str, str], ...], bytes], Roles] = {}
+
+    def membership(self, groups: tuple[str, ...]) -> Membership:
+        """Refs and teams of a person with these direct groups."""
+        found = self.seen.get(groups)
+        if found is None:
+            if len(self.seen) >= _REMEMBERED:
+                self.seen.clear()
+            refs = self.view.refs_of(groups)
+            found = self.seen[groups] = Membership(refs, desired_teams(self.policy, refs))
+        return found
+
+    def roles(self, user: DirectoryUser, refs: frozenset[str], current: dict[str, str]) -> Roles:
+        """The roles of a person in these configured groups who has `current` now."""
+        known = (refs, tuple(current.items()), _ENCODER.encode(user.attributes) if user.attributes else b"")
+        found = self.granted.get(known)
+        if found is None:
+            if len(self.granted) >= _REMEMBERED:
+                self.granted.clear()
+            grants = desired_roles(self.policy, user, refs, view=self.view, current=current)
+            differ = any(current.get(axis) != grant.value for axis, grant in grants.items())
+            found = self.granted[known] = Roles(grants, differ)
+        return found
 
 
 def member_id(workspace: str, directory: str, external_id: str) -> str:
@@ -106,12 +149,15 @@ def member_id(workspace: str, directory: str, external_id: str) -> str:
     return blake2b(seed, digest_size=16).hexdigest()
 
 
-class Decision(Frozen, frozen=True):
+class Decision(Frozen, frozen=True, gc=False):
     """What to do about one person (nothing, when the member already is as the directory says), and whether the person
     is in scope, whatever their state."""
 
     actions: tuple[Action, ...] = ()
     in_scope: bool = False
+
+
+_NOTHING = {inside: Decision((), inside) for inside in (True, False)}
 
 
 def decide(context: Context, subject: Subject) -> Decision:
@@ -122,18 +168,18 @@ def decide(context: Context, subject: Subject) -> Decision:
         return Decision(_remove(context, subject, Evidence.ABSENCE, _GONE) if believed else ())
     if user.state is UserState.GONE:
         return Decision(_remove(context, subject, subject.evidence or Evidence.ABSENCE, _GONE))
-    refs = context.view.refs_of(subject.groups)
-    outside = out_of_scope(context.policy, context.view, user, refs)
+    belongs = context.membership(subject.groups)
+    outside = out_of_scope(context.policy, context.view, user, belongs.refs)
     match user.state:
         case UserState.SUSPENDED:
             actions = _remove(context, subject, Evidence.STATUS, "suspended in the directory")
         case UserState.ACTIVE if not outside:
-            actions = _active(context, subject, refs)
+            actions = _active(context, subject, belongs)
         case UserState.ACTIVE if outside != "?":
             actions = _remove(context, subject, Evidence.SCOPE, outside)
         case _:
             actions = ()
-    return Decision(actions, in_scope=not outside)
+    return _NOTHING[not outside] if not actions else Decision(actions, not outside)
 
 
 def actions_for(context: Context, subject: Subject) -> tuple[Action, ...]:
@@ -141,28 +187,32 @@ def actions_for(context: Context, subject: Subject) -> tuple[Action, ...]:
     return decide(context, subject).actions
 
 
-def _active(context: Context, subject: Subject, refs: frozenset[str]) -> tuple[Action, ...]:
+def _active(context: Context, subject: Subject, belongs: Membership) -> tuple[Action, ...]:
     matched = match(context.policy, subject)
-    decided = _conflict(subject, matched) if isinstance(matched, Conflict) else _follow(context, subject, matched, refs)
-    return tuple(sorted(decided, key=lambda action: action.order)) if len(decided) > 1 else tuple(decided)
+    if isinstance(matched, Conflict):
+        return tuple(_conflict(subject, matched))
+    decided = _follow(context, subject, matched, belongs)
+    return tuple(sorted(decided, key=lambda action: action.order) if len(decided) > 1 else decided)
 
 
-def _follow(context: Context, subject: Subject, found: Match, refs: frozenset[str]) -> list[Action]:
+def _follow(context: Context, subject: Subject, found: Match, belongs: Membership) -> list[Action]:
     """A matched, active, in-scope person: everything in which their member differs from what it should be."""
     assert subject.user is not None  # noqa: S101 - the caller's contract, for the type checker
     policy, member = context.policy, found.member
     profile = desired_profile(subject.user)
-    current = {} if member is None else member.roles
-    roles = desired_roles(policy, subject.user, refs, view=context.view, current=current)
+    roles = context.roles(subject.user, belongs.refs, {} if member is None else member.roles)
     if member is None:
-        actions = [_create(policy, subject.external_id, profile, roles, parks=found.parks)]
-        return actions + _teams(context, actions[0].member, subject, frozenset(), frozenset(), refs)
+        actions = [_create(policy, subject.external_id, profile, roles.grants, parks=found.parks)]
+        new = Member(actions[0].member, profile)
+        return actions + (_teams(context, subject.external_id, new, belongs.teams) if belongs.teams else [])
     actions = _standing(policy, subject.external_id, member, found)
     if member.profile != profile:
         actions.append(_update(subject.external_id, member, profile, parks=found.parks))
-    if any(member.roles.get(axis) != grant.value for axis, grant in roles.items()):
-        actions += _roles(context, subject.external_id, member, roles)
-    return actions + _teams(context, member.id, subject, member.teams, member.granted, refs)
+    if roles.differ:
+        actions += _roles(context, subject.external_id, member, roles.grants)
+    if belongs.teams != member.granted:
+        actions += _teams(context, subject.external_id, member, belongs.teams)
+    return actions
 
 
 def _create(policy: Policy, external_id: str, profile: Profile, roles: dict[str, Grant], *, parks: str) -> Action:
@@ -233,40 +283,29 @@ def _kept(context: Context, member: Member, axis: RoleAxis) -> tuple[str, str]:
     return "", ""
 
 
-def _teams(
-    context: Context,
-    member: str,
-    subject: Subject,
-    teams: frozenset[str],
-    granted: frozenset[str],
-    refs: frozenset[str],
-) -> list[Action]:
-    wanted = desired_teams(context.policy, refs)
-    if not wanted and not granted:
-        return []
-    email = desired_profile(subject.user).email if subject.user else ""
+def _teams(context: Context, external_id: str, member: Member, wanted: frozenset[str]) -> list[Action]:
     actions = [
         Action(
             Step.JOIN_TEAM,
             "join_team",
-            subject.external_id,
-            email,
-            member,
+            external_id,
+            member.profile.email,
+            member.id,
             after={"team": team},
             cause=f"in a group mapped to team {team}",
         )
-        for team in sorted(wanted - teams)
+        for team in sorted(wanted - member.teams)
     ]
-    leaving = granted - wanted
+    leaving = member.granted - wanted
     if leaving:
         leaving -= undecided_teams(context.policy, context.view)
     return actions + [
         Action(
             Step.LEAVE_TEAM,
             "leave_team",
-            subject.external_id,
-            email,
-            member,
+            external_id,
+            member.profile.email,
+            member.id,
             before={"team": team},
             evidence=Evidence.SCOPE,
             cause=f"no longer in a group mapped to team {team}",

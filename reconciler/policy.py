@@ -115,10 +115,8 @@ class GroupView(Frozen, frozen=True):
 
     def refs_of(self, groups: tuple[str, ...]) -> frozenset[str]:
         """The configured refs that a person with these direct groups is a member of."""
-        found = [self.reach[group] for group in groups if group in self.reach]
-        if len(found) <= 1:
-            return found[0] if found else frozenset()
-        return frozenset().union(*found)
+        reach = self.reach
+        return frozenset().union(*[reach[group] for group in groups if group in reach])
 
 
 def match_key(policy_match: str, user: DirectoryUser) -> str:

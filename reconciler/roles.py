@@ -9,7 +9,7 @@ from reconciler.model import JSON, DirectoryUser, Frozen, key
 from reconciler.policy import GroupView, Policy, RoleAxis, RoleSource
 
 
-class Grant(Frozen, frozen=True):
+class Grant(Frozen, frozen=True, gc=False):
     """A value and the sentence that says where it came from."""
 
     value: str

@@ -128,8 +128,8 @@ class _Work:
         """Ids of the active members who hold the axis's protected value or a higher one."""
         values = [value for value in axis.values if axis.rank(value) >= axis.rank(axis.protect_last)]
         sql = text(
-            "SELECT m.id FROM member m JOIN member_role v ON v.member_id = m.id WHERE m.workspace = :w AND m.active"
-            " AND v.axis = :axis AND v.value IN :values"
+            "SELECT m.id FROM member_role v CROSS JOIN member m WHERE m.id = v.member_id AND m.workspace = :w"
+            " AND m.active AND v.axis = :axis AND v.value IN :values"
         ).bindparams(bindparam("values", expanding=True))
         given = {"w": self.policy.workspace, "axis": axis.axis, "values": values}
         return {row[0] for row in self.connection.execute(sql, given)}

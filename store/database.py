@@ -2,13 +2,14 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from reconciler.errors import StoreError
 
@@ -25,6 +26,15 @@ _ADVICE = (
     ("unable to open", "cannot_open", "create the folder of the database file, or correct [store] url"),
     ("not a database", "not_a_database", "the file is something else: correct [store] url"),
     ("malformed", "corrupt", "restore the database from a backup"),
+    (
+        "disk i/o error",
+        "disk_error",
+        "look after the disk that holds the database (space, quota, health) and run again",
+    ),
+    ("connection to server", "cannot_reach", "start the database server, or correct [store] url"),
+    ("failed to resolve host", "cannot_reach", "start the database server, or correct [store] url"),
+    ("server closed the connection", "connection_lost", "look at the database's own log, and run again"),
+    ("terminating connection", "connection_lost", "look at the database's own log, and run again"),
 )
 
 
@@ -92,10 +102,19 @@ def _engine(url: str) -> Engine:
         ) from exc
     if _is_sqlite(parsed.drivername):
         if parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            _make_folder(Path(parsed.database).parent)
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        said = f"cannot make the folder of the database: {exc.strerror}"
+        fix = "make a folder that can be written to, or correct [store] url"
+        raise _store_error("cannot_open", said, str(folder), fix) from exc
 
 
 def _is_sqlite(driver: str) -> bool:
@@ -105,8 +124,23 @@ def _is_sqlite(driver: str) -> bool:
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
     # The driver's own transaction control would begin too late for a consistent read; ours begins explicitly.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16384", "temp_store=FILE"):
+    _sqlite_wal(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-16384", "temp_store=FILE"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _sqlite_wal(connection: sqlite3.Connection) -> None:
+    # Turning a new file to WAL needs it alone, and SQLite does not wait for that: two first starts at once would fail.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _sqlite_begin(connection: Connection) -> None:
@@ -120,6 +154,8 @@ def translated(engine: Engine) -> Iterator[None]:
     """Turns the drivers' errors into StoreError, naming the database without its password."""
     try:
         yield
+    except IntegrityError:
+        raise  # not the store's trouble but one row's: apply.py tries the rows one by one
     except DBAPIError as exc:
         said = str(exc.orig).strip().splitlines()[0] if str(exc.orig).strip() else type(exc.orig).__name__
         where = engine.url.render_as_string(hide_password=True)

@@ -8,9 +8,10 @@ workspace:  member, member_role, team, team_member
 runs:       run, action, lease
 """
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import Index, String, Text, text
 from sqlmodel import Field, SQLModel
 
+_NESTED = text("nested")
 Id = String().with_variant(String(collation="C"), "postgresql")
 
 
@@ -64,7 +65,12 @@ class MirrorEdge(SQLModel, table=True):
     """A direct membership: of a person, or (`nested`) of another group."""
 
     __tablename__ = "mirror_edge"
-    __table_args__ = (Index("mirror_edge_member", "directory", "member_id"), {"sqlite_with_rowid": False})
+    __table_args__ = (
+        Index("mirror_edge_member", "directory", "member_id", "nested"),
+        # Few edges join group to group; each plan asks for all of them.
+        Index("mirror_edge_nested", "directory", "group_id", sqlite_where=_NESTED, postgresql_where=_NESTED),
+        {"sqlite_with_rowid": False},
+    )
     directory: str = Field(primary_key=True, sa_type=Id)
     group_id: str = Field(primary_key=True, sa_type=Id)
     member_id: str = Field(primary_key=True, sa_type=Id)
@@ -98,6 +104,7 @@ class MemberRow(SQLModel, table=True):
         Index("member_email", "workspace", "email_key", unique=True),
         Index("member_name", "workspace", "name_key"),
         Index("member_link", "directory", "external_id", unique=True),
+        Index("member_managed", "workspace", "managed", "active"),
     )
     id: str = Field(primary_key=True, sa_type=Id)
     workspace: str = Field(sa_type=Id)

@@ -86,6 +86,7 @@ def upgrade() -> None:
     )
     op.create_index("member_email", "member", ["workspace", "email_key"], unique=True)
     op.create_index("member_link", "member", ["directory", "external_id"], unique=True)
+    op.create_index("member_managed", "member", ["workspace", "managed", "active"], unique=False)
     op.create_index("member_name", "member", ["workspace", "name_key"], unique=False)
     op.create_table(
         "member_role",
@@ -105,7 +106,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("directory", "group_id", "member_id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("mirror_edge_member", "mirror_edge", ["directory", "member_id"], unique=False)
+    op.create_index("mirror_edge_member", "mirror_edge", ["directory", "member_id", "nested"], unique=False)
+    op.create_index(
+        "mirror_edge_nested",
+        "mirror_edge",
+        ["directory", "group_id"],
+        unique=False,
+        sqlite_where=sa.text("nested"),
+        postgresql_where=sa.text("nested"),
+    )
     op.create_table(
         "mirror_group",
         sa.Column("directory", ID, nullable=False),
