@@ -112,6 +112,7 @@ _ROLE = (
 _QUOTA = "console.cloud.google.com > APIs & Services > Admin SDK API > Quotas: raise the quota of the day"
 _ALLOW = "admin.google.com > Security > Access and data control > API controls: allow API access to this domain"
 _REQUEST = "check customer, and the attributes: Schema.field, as under Directory > Users > Manage custom attributes"
+_PROXY = "check endpoint, and whether a proxy answers in Google's place"
 _TRUST = "trust the authority of the proxy in between: HTTPLIB2_CA_CERTS names a file of certificates"
 
 _BY_REASON = {
@@ -165,6 +166,8 @@ def _judge_status(answer: Answer, reason: str, reasons: list[str], said: str) ->
         return Verdict(Action.RETRY, message, wait=retry_after(answer.headers))
     if answer.status == 400 and "pagetoken" in said.casefold().replace(" ", ""):
         return Verdict(Action.RESYNC, message)
+    if answer.status < 400:
+        return Verdict(Action.PAUSE, f"{message}: a redirect instead of an answer", _PROXY)
     action, fix = _BY_REASON.get(reason) or _BY_STATUS.get(answer.status, (Action.PAUSE, _REQUEST))
     return Verdict(action, message, fix, retry_after(answer.headers) if action is Action.THROTTLE else None)
 
@@ -189,7 +192,7 @@ def _judge_error(error: BaseException) -> Verdict:
             return Verdict(Action.RETRY, message)
         return Verdict(Action.PAUSE, message, _BY_TOKEN_ERROR.get(text(body.get("error")), _SUBJECT))
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Verdict(Action.PAUSE, f"the server's certificate is not trusted: {error.verify_message}", _TRUST)
+        return Verdict(Action.PAUSE, f"the server's certificate is not trusted: {error}"[:300], _TRUST)
     return Verdict(Action.RETRY, f"no answer from Google: {type(error).__name__} {error}"[:300].rstrip())
 
 
@@ -228,6 +231,8 @@ class Google:
                 first = await anext(listed)
             users = tuple([to_user(raw, wanted.attributes) for raw in first.items or ()])
             found += of_users(users, wanted, more=first.nextPageToken is not None)
+            reading.note(first.items or ())
+            found += [Finding("ok", "attribute_resolved", f"{name!r} is {place}") for name, place in reading.resolved]
             groups = [to_group(raw) async for page in self._groups() for raw in page.items or ()]
             found += of_groups(groups, wanted)
             for group in sorted(resolve(wanted.groups, groups, wanted.bound).ids.values())[:1]:

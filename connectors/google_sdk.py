@@ -117,13 +117,19 @@ class Sdk:
 
     async def close(self) -> None:
         """Ends what is under way, the threads and the connections."""
+        ended = asyncio.ensure_future(asyncio.to_thread(self._threads.shutdown, cancel_futures=True))
+        while not ended.done():
+            self._hang_up()  # again and again: httplib2 sends a request once more when the connection breaks (§7.4)
+            await asyncio.wait({ended}, timeout=0.02)
+        for connection in self._all:
+            connection.close()
+
+    def _hang_up(self) -> None:
+        """Wakes the threads that wait for an answer nobody wants any more."""
         for connection in self._all:
             for conn in list(connection.connections.values()):
                 with suppress(OSError, AttributeError):  # not connected, or closed by the other side
-                    conn.sock.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer nobody wants
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
-        for connection in self._all:
-            connection.close()
+                    conn.sock.shutdown(socket.SHUT_RDWR)
 
     async def _in_thread(self, work: Callable[[Any], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._with_connection, work)

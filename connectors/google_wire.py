@@ -113,7 +113,7 @@ class Reading:
         )
         self.one = msgspec.json.Decoder(record)
         self.page = msgspec.json.Decoder(page)
-        self._bare: dict[str, set[str]] = {name: set() for name, schema, _ in self.places if schema == _ANY}
+        self._bare: dict[str, set[str]] = {path: set() for _, schema, path in self.places if schema == _ANY}
         self.query = self._query([*User.__struct_fields__, *sorted(extra)])
 
     def _query(self, fields: list[str]) -> dict[str, str]:
@@ -128,6 +128,11 @@ class Reading:
     @property
     def page_query(self) -> dict[str, str]:
         return {**self.query, "fields": f"kind,nextPageToken,users({self.query['fields']})"}
+
+    @property
+    def resolved(self) -> list[tuple[str, str]]:
+        """What the bare names turned out to be, so far."""
+        return [(name, f"{schema}.{name}") for name, found in sorted(self._bare.items()) for schema in found]
 
     def note(self, users: tuple[User, ...]) -> None:
         """Remembers in which schemas the bare names turn up.
