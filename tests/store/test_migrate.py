@@ -32,9 +32,8 @@ def test_the_comparison_would_see_a_missing_column(store: Store) -> None:
 
 def test_sqlite_tables_are_clustered_as_the_models_say(sqlite_url: str) -> None:
     """Alembic does not compare WITHOUT ROWID."""
-    clustered = {
-        table.name for table in SQLModel.metadata.tables.values() if table.dialect_options["sqlite"]["with_rowid"] is False
-    }  # fmt: skip
+    tables = SQLModel.metadata.tables.values()
+    clustered = {table.name for table in tables if table.dialect_options["sqlite"]["with_rowid"] is False}
     opened = open_store(sqlite_url)
     with opened.read() as connection:
         found = connection.execute(text("SELECT name FROM sqlite_master WHERE sql LIKE '%WITHOUT ROWID%'")).scalars()

@@ -1,0 +1,205 @@
+"""Opening and losing a database: every way a file, a disk or a server can refuse is a StoreError with a way out."""
+
+import resource
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import store.database
+from reconciler.errors import StoreError
+from store import Store, open_store
+from store.database import bulk, scalar
+from tests.databases import Postgres
+
+INSERT = "INSERT INTO team (workspace, name) VALUES (?, ?)"
+
+
+@pytest.fixture
+def file(sqlite_url: str) -> Path:
+    """A migrated SQLite file."""
+    return Path(sqlite_url.removeprefix("sqlite:///"))
+
+
+def refusal(url: str) -> StoreError:
+    with pytest.raises(StoreError) as caught:
+        open_store(url).close()
+    return caught.value
+
+
+def write(opened: Store, *names: str, pragma: str = "") -> None:
+    with opened.write() as connection:
+        if pragma:
+            connection.exec_driver_sql(f"PRAGMA {pragma}")
+        bulk(connection, INSERT, [("w", name) for name in names])
+
+
+LARGE = [f"{number:0500}" for number in range(20_000)]
+
+
+def teams(opened: Store) -> int:
+    with opened.read() as connection:
+        return int(scalar(connection, "SELECT count(*) FROM team"))
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "not a database URL"),
+        ("oracle-of-delphi://x", "not a database URL"),
+        ("", "not a database URL"),
+    ],
+)
+def test_a_url_that_is_none(url: str, said: str) -> None:
+    error = refusal(url)
+    assert said in error.message
+    assert "sqlite:///rosterd.db" in error.fix
+
+
+def test_a_file_that_is_something_else(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database " * 100)
+    error = refusal(f"sqlite:///{tmp_path}/notes.txt")
+    assert (error.code, "correct [store] url" in error.fix) == ("not_a_database", True)
+    assert (tmp_path / "notes.txt").read_text() == "not a database " * 100
+
+
+def test_a_database_with_broken_pages(file: Path) -> None:
+    broken = bytearray(file.read_bytes())
+    broken[4096:] = b"\xff" * (len(broken) - 4096)
+    file.write_bytes(broken)
+    error = refusal(f"sqlite:///{file}")
+    assert (error.code, "backup" in error.fix) == ("corrupt", True)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    error = refusal(f"sqlite:///{tmp_path}/taken/deep/rosterd.db")
+    assert error.code == "cannot_open"
+    assert error.where == f"{tmp_path}/taken/deep"
+    assert "[store] url" in error.fix
+
+
+def test_a_path_that_is_a_folder(tmp_path: Path) -> None:
+    error = refusal(f"sqlite:///{tmp_path}")
+    assert error.code == "cannot_open"
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    error = refusal(f"postgresql+psycopg://me:hunter2@/none?host={tmp_path}")
+    assert error.code == "cannot_reach"
+    assert "hunter2" not in str(error.as_dict())
+    assert error.fix
+
+
+def test_a_database_that_the_server_does_not_have(postgres_url: str) -> None:
+    error = refusal(postgres_url.replace("@/t", "@/missing_t"))
+    assert (error.code, "does not exist" in error.message) == ("cannot_reach", True)
+
+
+def test_a_first_start_waits_for_another_first_start(tmp_path: Path) -> None:
+    """Regression: turning a new file to WAL does not wait for locks by itself, and the later of two failed."""
+    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.2, other.close)
+    release.start()
+    open_store(f"sqlite:///{tmp_path}/new.db").close()
+    release.join()
+
+
+def test_a_locked_database_is_waited_for_and_then_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.database, "BUSY_SECONDS", 0.1)
+    opened = open_store(f"sqlite:///{file}")
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError) as caught:
+        write(opened, "lost")
+    other.close()
+    assert (caught.value.code, "another process is writing" in caught.value.fix) == ("database_locked", True)
+    assert teams(opened) == 0
+    write(opened, "kept")
+    assert teams(opened) == 1
+    opened.close()
+
+
+def test_readers_go_on_while_somebody_writes(store: Store) -> None:
+    with store.write() as connection:
+        bulk(connection, INSERT, [("w", "new")])
+        assert teams(store) == 0
+    assert teams(store) == 1
+
+
+def test_a_view_does_not_move_while_others_commit(store: Store) -> None:
+    with store.read() as view:
+        assert scalar(view, "SELECT count(*) FROM team") == 0
+        with store.write() as connection:
+            bulk(connection, INSERT, [("w", "new")])
+        assert scalar(view, "SELECT count(*) FROM team") == 0
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Files of this process cannot grow beyond `size` bytes (Python ignores SIGXFSZ, so that writes fail instead)."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_loses_nothing_that_was_committed(file: Path) -> None:
+    opened = open_store(f"sqlite:///{file}")
+    write(opened, "kept")
+    with full_disk(300_000), pytest.raises(StoreError) as caught:
+        write(opened, *LARGE)
+    # The limit is EFBIG, which SQLite calls an I/O error; a disk without space is SQLITE_FULL, tested below.
+    assert (caught.value.code, "space" in caught.value.fix) == ("disk_error", True)
+    assert teams(opened) == 1
+    opened.close()
+    again = open_store(f"sqlite:///{file}")
+    assert teams(again) == 1
+    again.close()
+
+
+def test_a_database_at_its_page_limit_says_disk_full(file: Path) -> None:
+    opened = open_store(f"sqlite:///{file}")
+    with pytest.raises(StoreError) as caught:
+        write(opened, *LARGE, pragma="max_page_count=1")
+    assert caught.value.code == "disk_full"
+    opened.close()
+
+
+def test_a_read_only_database(file: Path) -> None:
+    """Root may write to any file, so the file says read-only by itself."""
+    opened = open_store(f"sqlite:///{file}")
+    with pytest.raises(StoreError) as caught:
+        write(opened, "new", pragma="query_only=ON")
+    assert (caught.value.code, "writable" in caught.value.fix) == ("read_only", True)
+    opened.close()
+
+
+def test_a_write_that_fails_half_way_leaves_nothing(store: Store) -> None:
+    class Crash(Exception):
+        pass
+
+    def crash() -> None:
+        with store.write() as connection:
+            bulk(connection, INSERT, [("w", "new")])
+            raise Crash
+
+    with pytest.raises(Crash):
+        crash()
+    assert teams(store) == 0
+
+
+def test_a_server_that_ends_the_connection(postgres_url: str, postgres: Postgres) -> None:
+    opened = open_store(postgres_url)
+    assert teams(opened) == 0
+    postgres.disconnect()
+    with pytest.raises(StoreError) as caught:
+        write(opened, "new")
+    assert caught.value.code == "connection_lost"
+    opened.close()
