@@ -74,7 +74,7 @@ class Session:
 
     async def renew(self) -> None:
         """Forgets the access token, so that the next request fetches one."""
-        await self._credential.forget()
+        self._credential.forget()
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -92,6 +92,7 @@ class _Credential:
         assert secret is not None  # noqa: S101 -- by Config
         self._secret = secret.reveal()
         self._inner = self._make()
+        self._retired: list[Any] = []  # may still be answering other requests
         self._token: AccessToken | None = None
 
     def _make(self) -> Any:
@@ -124,13 +125,16 @@ class _Credential:
             raise _refused(exc) from exc
         return self._token
 
-    async def forget(self) -> None:
-        self._token = None
-        await self._inner.close()
-        self._inner = self._make()
+    def forget(self) -> None:
+        """The next request makes a new token: azure-identity would find the old one in its cache."""
+        if self._token is not None:
+            self._token = None
+            self._retired.append(self._inner)
+            self._inner = self._make()
 
     async def close(self) -> None:
-        await self._inner.close()
+        for credential in (*self._retired, self._inner):
+            await credential.close()
 
 
 def _options(authority: str | None) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import re
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
-from json import JSONDecodeError
 from typing import Any, Literal
 
 import msgspec
@@ -117,7 +116,7 @@ def judge_group(outcome: Answer | BaseException) -> Verdict | None:
 
 def _judge_token(cause: Exception) -> Verdict:
     status = getattr(cause, "status", None)
-    if not isinstance(status, int):  # the network, or an answer that is not JSON: a gateway's page
+    if not isinstance(status, int):
         return Verdict(Action.RETRY, f"no token from Okta: {type(cause).__name__}")
     code = str(getattr(cause, "error_code", ""))
     headers = getattr(cause, "headers", None) or getattr(cause, "response_headers", {})
@@ -197,7 +196,7 @@ class Okta:
         self._transport = Transport(
             opened.directory,
             judge,
-            errors=(TokenRefused, JSONDecodeError, ClientError, TimeoutError),
+            errors=(TokenRefused, ClientError, TimeoutError),
             counts=self.counts,
             limiter=Limiter(_AT_ONCE, _pace),
             renew=self._session.renew if config.token is None else None,

@@ -4,6 +4,7 @@ What does not live here: what is asked for, and what the answers mean (okta.py).
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -62,9 +63,13 @@ class Session:
         """What the package calls for its token requests, in place of its own client, which logs the credentials."""
         async with self._open().post(request["url"], headers=request["headers"], data=request["form"]) as got:
             body = await got.text()
-            if got.status == 200:
-                self._note_scopes(body)
-            return None, got, body, None
+        said = _object(body)
+        if said is None:  # a gateway's page, on which the package fails in its own ways
+            raise TokenRefused(_NoAnswer(got.status, got.headers))
+        if got.status == 200:
+            # A token without `scope` carries all that was asked for (RFC 6749 §5.1).
+            self._granted = frozenset(text(said.get("scope")).split()) or self._scopes
+        return None, _TokenAnswer(got.status, got.headers), body, None
 
     async def renew(self) -> None:
         """Forgets the access token, so that the next request fetches one."""
@@ -82,27 +87,49 @@ class Session:
             self._session = ClientSession(timeout=timeout, trust_env=True)
         return self._session
 
-    def _note_scopes(self, body: str) -> None:
-        """What was granted; a token answer without `scope` means all that was asked for (RFC 6749 §5.1)."""
-        try:
-            granted = text(msgspec.json.decode(body).get("scope"))
-        except (msgspec.DecodeError, AttributeError):
-            return  # the package finds no token in it either, and says so
-        self._granted = frozenset(granted.split()) if granted else self._scopes
-
     def _remember_nonce(self, headers: Mapping[str, str]) -> None:
         oauth = self._executor._oauth  # noqa: SLF001 -- the package does this only for requests that it sends itself
         if "dpop-nonce" in headers and oauth is not None and oauth.is_dpop_enabled():
             oauth.get_dpop_generator().set_nonce(headers["dpop-nonce"])
 
 
+@dataclass(frozen=True, slots=True)
+class _TokenAnswer:
+    """What the package reads of a token answer besides the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    content_type: str = "application/json"
+
+
+class _NoAnswer(Exception):
+    """The cause of a TokenRefused: an answer that is no JSON object."""
+
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__("not JSON")
+        self.status = status if status == 429 or status >= 500 else 502  # whoever answered, it was not Okta
+        self.error_code = ""
+        self.error_summary = f"({status}, not JSON)"
+        self.headers = headers
+
+
 class _ScopesMissing(Exception):
+    """The cause of a TokenRefused: Okta granted less than what was asked for."""
+
     status = 200
     error_code = "invalid_scope"
 
     def __init__(self, missing: Iterable[str]) -> None:
         super().__init__()
         self.error_summary = f"the token does not carry {', '.join(sorted(missing))}"
+
+
+def _object(body: str) -> dict[str, Any] | None:
+    try:
+        found = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _client(config: "Config", base: str) -> dict[str, Any]:

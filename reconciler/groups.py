@@ -56,6 +56,6 @@ def _index(groups: Iterable[DirectoryGroup], wanted: set[str]) -> tuple[set[str]
     for group in groups:
         listed.add(group.external_id)
         for name in (key(group.name), key(group.email)):
-            if name in wanted:
+            if name and name in wanted:
                 named.setdefault(name, set()).add(group.external_id)
     return listed, named

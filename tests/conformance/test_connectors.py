@@ -6,9 +6,8 @@ Each test runs once per row of `connectors.CONNECTORS`: a new connector is held 
 import asyncio
 import subprocess
 import sys
-import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 from typing import Any, cast
@@ -16,12 +15,12 @@ from typing import Any, cast
 import pytest
 from starlette.responses import Response
 
-from connectors import CONNECTORS, config, open_connector
-from connectors.base import Connector, ConnectorError, Counts, Finding, Malformed, Opened, Refused, Unavailable
-from reconciler.model import CollectionEnd, Completeness, GroupsSeen, MembersSeen, Observation, UsersSeen, Wanted
+from connectors import CONNECTORS, config
+from connectors.base import ConnectorError, Counts, Malformed, Refused, Unavailable
+from reconciler.model import CollectionEnd, Completeness, GroupsSeen, Observation, UsersSeen, Wanted
 from rosterd.simulators import Simulator, World
-from rosterd.simulators.web import Call, Endpoint, Refusal
 from rosterd.simulators.world import Group, Kind
+from tests.connectors.directories import break_, check, connect, ends, members, pull
 
 PEOPLE = 1203
 # How many records a page holds: people, groups, members (facts §3.2).
@@ -70,59 +69,8 @@ def simulator(served: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
     return served
 
 
-def connect(simulator: Simulator, folder: Path, *, secret: str = "", deadline: float = 60.0) -> Connector:
-    file = folder / "secret"
-    file.write_text(secret or simulator.secret)
-    block = tomllib.loads(simulator.configuration("acme", "acme", file=file))["directory"][0]
-    keys = {key: value for key, value in block.items() if key not in ("id", "workspace", "kind")}
-    return open_connector(config(simulator.kind)(**keys), Opened("acme", deadline=deadline))
-
-
-def pull(connector: Connector, wanted: Wanted) -> list[Observation]:
-    async def read() -> list[Observation]:
-        try:
-            return [observation async for observation in connector.pull(wanted)]
-        finally:
-            await connector.close()
-
-    return asyncio.run(read())
-
-
-def check(connector: Connector, wanted: Wanted) -> list[Finding]:
-    async def read() -> list[Finding]:
-        try:
-            return await connector.check(wanted)
-        finally:
-            await connector.close()
-
-    return asyncio.run(read())
-
-
-def break_(simulator: Simulator, made: Callable[[], Response], where: str = "", times: int = 1_000_000) -> None:
-    """Requests whose path contains `where` are answered with `made()`, `times` times; token requests are not."""
-    whole = simulator.vendor.admit
-    left = times
-
-    def admit(call: Call, row: Endpoint) -> None:
-        nonlocal left
-        if not row.token and where in call.path and left > 0:
-            left -= 1
-            raise Refusal(made())
-        whole(call, row)
-
-    simulator.vendor.admit = admit  # type: ignore[method-assign]  # the fixture puts it back
-
-
 def named(simulator: Simulator, name: str) -> Group:
     return next(group for group in simulator.world.groups.values() if group.name == name)
-
-
-def ends(observations: list[Observation]) -> list[CollectionEnd]:
-    return [seen for seen in observations if isinstance(seen, CollectionEnd)]
-
-
-def members(observations: list[Observation], group: str) -> list[str]:
-    return [u for seen in observations if isinstance(seen, MembersSeen) and seen.group == group for u in seen.users]
 
 
 WANTED = Wanted(groups=frozenset({"design", "Everyone"}), attributes=frozenset())
