@@ -36,9 +36,13 @@ _STAGING = (
     "CREATE TEMP TABLE stage_edge (group_id {id}, member_id {id}, nested {bool}, PRIMARY KEY (group_id, member_id))",
     "CREATE TEMP TABLE stage_end (group_id {id} PRIMARY KEY, complete {bool})",
     "CREATE TEMP TABLE stage_changed (external_id {id} PRIMARY KEY)",
+    "CREATE TEMP TABLE stage_edges_gone (group_id {id}, member_id {id}, nested {bool},"
+    " PRIMARY KEY (group_id, member_id))",
     "CREATE TEMP TABLE stage_edges_changed (group_id {id}, member_id {id}, nested {bool})",
 )
-_TABLES = ("stage_user", "stage_group", "stage_edge", "stage_end", "stage_changed", "stage_edges_changed")
+_TABLES = (
+    "stage_user", "stage_group", "stage_edge", "stage_end", "stage_changed", "stage_edges_gone", "stage_edges_changed",
+)  # fmt: skip
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -197,7 +201,7 @@ class _Promotion:
             self._run(f"INSERT INTO stage_changed SELECT external_id{absent}")
             self._run(
                 "UPDATE mirror_user SET state = 'gone', evidence = 'absence', changed_at = :now, scoped = NULL"
-                " WHERE directory = :d AND state <> 'gone'"
+                " WHERE directory = :d AND external_id IN (SELECT external_id FROM stage_changed)"
                 " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = mirror_user.external_id)"
             )
 
@@ -228,14 +232,18 @@ class _Promotion:
             "INSERT INTO mirror_edge (directory, group_id, member_id, nested)"
             " SELECT :d, group_id, member_id, nested FROM stage_edges_changed"
         )
-        gone = (
-            " FROM mirror_edge WHERE directory = :d AND (group_id IN (SELECT group_id FROM stage_end WHERE complete)"
-            " AND NOT EXISTS (SELECT 1 FROM stage_edge s WHERE s.group_id = mirror_edge.group_id"
-            " AND s.member_id = mirror_edge.member_id)"
+        # A primary key of its own, for the deletion to look up.
+        self._run(
+            "INSERT INTO stage_edges_gone SELECT group_id, member_id, nested FROM mirror_edge WHERE directory = :d AND"
+            " (group_id IN (SELECT group_id FROM stage_end WHERE complete) AND NOT EXISTS (SELECT 1 FROM stage_edge s"
+            " WHERE s.group_id = mirror_edge.group_id AND s.member_id = mirror_edge.member_id)"
             " OR group_id IN (SELECT external_id FROM mirror_group WHERE directory = :d AND gone))"
         )
-        self._run(f"INSERT INTO stage_edges_changed SELECT group_id, member_id, nested{gone}")
-        self._run(f"DELETE{gone}")
+        self._run(
+            "DELETE FROM mirror_edge WHERE directory = :d AND (group_id, member_id) IN"
+            " (SELECT group_id, member_id FROM stage_edges_gone)"
+        )
+        self._run("INSERT INTO stage_edges_changed SELECT group_id, member_id, nested FROM stage_edges_gone")
 
     def mark(self) -> None:
         """Everybody whom a change concerns is pending: the changed, those who share their key, members of groups."""
@@ -254,8 +262,8 @@ class _Promotion:
         self._run(
             "WITH RECURSIVE below (group_id) AS (SELECT member_id FROM stage_edges_changed WHERE nested"
             " UNION SELECT e.member_id FROM mirror_edge e JOIN below b ON e.directory = :d AND e.group_id = b.group_id"
-            f" AND e.nested) {into}SELECT DISTINCT :d, e.member_id, :mark FROM mirror_edge e JOIN below b"
-            f" ON e.directory = :d AND e.group_id = b.group_id WHERE NOT e.nested{upsert}"
+            f" AND e.nested = TRUE) {into}SELECT DISTINCT :d, e.member_id, :mark FROM mirror_edge e JOIN below b"
+            f" ON e.directory = :d AND e.group_id = b.group_id WHERE e.nested = FALSE{upsert}"
         )
 
     def note(self, *, users: bool, groups: bool) -> None:

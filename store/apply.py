@@ -4,7 +4,7 @@ Every action says what it expects; where the workspace has moved on, the action 
 An action whose result is there already counts as applied: running a plan twice changes nothing the second time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from reconciler.policy import Policy, RoleAxis
 from store.database import Store, bulk, rows
 from store.leases import Held
 
+# Pairs, because with "workspace = ?" beside an IN list SQLite walks the whole workspace.
+PAIR_IN = "(workspace, email_key) IN"
 _FIELDS = Profile.__struct_fields__
 _SET = ", ".join(f"{name} = ?" for name in _FIELDS)
 
@@ -85,6 +87,7 @@ class _Work:
 
     def __init__(self, connection: Connection, policy: Policy, now: str) -> None:
         self.connection, self.policy, self.now = connection, policy, now
+        self._workspace = policy.workspace
         self.members: dict[str, _Row] = {}
         self.writes: list[tuple[str, list[tuple[Any, ...]]]] = []
 
@@ -92,17 +95,19 @@ class _Work:
         """Reads the members of these ids; locks their workspace against other writers."""
         if self.connection.dialect.name != "sqlite":
             self.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (self.policy.workspace,))
-        self.members = {row["id"]: row for row in self.select("id", ids)}
+        self.members = {row["id"]: row for row in self._select("id IN :v", ids) if row["workspace"] == self._workspace}
 
-    def select(self, column: str, values: list[str]) -> list[_Row]:
-        """Members of the workspace whose `column` is one of these."""
+    def owners(self, keys: list[str]) -> dict[str, _Row]:
+        """The members of the workspace who hold these addresses, by key."""
+        pairs = [(self._workspace, key) for key in keys]
+        return {row["email_key"]: row for row in self._select(f"{PAIR_IN} :v", pairs)}
+
+    def _select(self, where: str, values: Sequence[object]) -> list[_Row]:
         found: list[_Row] = []
-        sql = text(f"SELECT * FROM member WHERE workspace = :w AND {column} IN :v").bindparams(
-            bindparam("v", expanding=True)
-        )
+        sql = text(f"SELECT * FROM member WHERE {where}").bindparams(bindparam("v", expanding=True))
         for start in range(0, len(values), 500):
-            given = {"w": self.policy.workspace, "v": values[start : start + 500]}
-            found += [dict(row) for row in self.connection.execute(sql, given).mappings()]
+            some = {"v": values[start : start + 500]}
+            found += [dict(row) for row in self.connection.execute(sql, some).mappings()]
         return found
 
     def write(self, sql: str, written: list[tuple[Any, ...]]) -> None:
@@ -186,7 +191,7 @@ def _create(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
 def _owners(work: _Work, actions: _Numbered) -> dict[str, _Row]:
     """Who holds the addresses that these actions give, by key."""
     wanted = [key(str(action.after["email"])) for _, action in actions if "email" in action.after]
-    return {row["email_key"]: row for row in work.select("email_key", wanted)}
+    return work.owners(wanted)
 
 
 def _address(work: _Work, action: Action, taken: dict[str, _Row]) -> Outcome:

@@ -77,7 +77,7 @@ def group_view(connection: Connection, policy: Policy) -> tuple[GroupView, tuple
     unknown = set(found.ambiguous) | {ref for ref in found.missing if ref not in before}
     unknown |= {ref for ref, group in found.ids.items() if group in never}
     edges = rows(
-        connection, "SELECT group_id, member_id FROM mirror_edge WHERE directory = :d AND nested", d=policy.directory
+        connection, "SELECT group_id, member_id FROM mirror_edge WHERE directory = :d AND nested = TRUE", d=policy.directory
     ) if policy.nested else ()  # fmt: skip
     names = {group.external_id: group.name for group in listed}
     view = view_of(

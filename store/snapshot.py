@@ -175,11 +175,11 @@ class View:
         """Members of the workspace by the keys of the policy's matching (roles and teams not filled in)."""
         found: dict[str, Member] = {}
         for start in range(0, len(keys), 500):
+            # Pairs, because with "workspace = ?" beside an IN list SQLite walks the whole workspace.
             sql = (
-                f"SELECT m.{self.key_column}, {_MEMBER} FROM member m"
-                f" WHERE m.workspace = :w AND m.{self.key_column} IN :keys"
+                f"SELECT m.{self.key_column}, {_MEMBER} FROM member m WHERE (m.workspace, m.{self.key_column}) IN :keys"
             )
-            given = {"w": self._policy.workspace, "keys": keys[start : start + 500]}
+            given = {"keys": [(self._policy.workspace, key) for key in keys[start : start + 500]]}
             found |= {row[0]: self._whole(row[1:]) for row in self._rows(sql, given)}
         return found
 
@@ -223,7 +223,7 @@ class _Chunk:
         self._groups: dict[str, tuple[str, ...]] = {}
         if view.view.reach:
             sql = (
-                "SELECT member_id, :join(group_id) FROM mirror_edge WHERE directory = :d AND NOT nested AND :range"
+                "SELECT member_id, :join(group_id) FROM mirror_edge WHERE directory = :d AND nested = FALSE AND :range"
                 " GROUP BY member_id"
             )
             parse = view.groups_in

@@ -8,10 +8,9 @@ workspace:  member, member_role, team, team_member
 runs:       run, action, lease
 """
 
-from sqlalchemy import Index, String, Text, text
+from sqlalchemy import Index, String, Text
 from sqlmodel import Field, SQLModel
 
-_NESTED = text("nested")
 Id = String().with_variant(String(collation="C"), "postgresql")
 
 
@@ -66,9 +65,7 @@ class MirrorEdge(SQLModel, table=True):
 
     __tablename__ = "mirror_edge"
     __table_args__ = (
-        Index("mirror_edge_member", "directory", "member_id", "nested"),
-        # Few edges join group to group; each plan asks for all of them.
-        Index("mirror_edge_nested", "directory", "group_id", sqlite_where=_NESTED, postgresql_where=_NESTED),
+        Index("mirror_edge_member", "directory", "nested", "member_id"),
         {"sqlite_with_rowid": False},
     )
     directory: str = Field(primary_key=True, sa_type=Id)

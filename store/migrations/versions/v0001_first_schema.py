@@ -106,15 +106,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("directory", "group_id", "member_id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("mirror_edge_member", "mirror_edge", ["directory", "member_id", "nested"], unique=False)
-    op.create_index(
-        "mirror_edge_nested",
-        "mirror_edge",
-        ["directory", "group_id"],
-        unique=False,
-        sqlite_where=sa.text("nested"),
-        postgresql_where=sa.text("nested"),
-    )
+    op.create_index("mirror_edge_member", "mirror_edge", ["directory", "nested", "member_id"], unique=False)
     op.create_table(
         "mirror_group",
         sa.Column("directory", ID, nullable=False),
