@@ -20,11 +20,13 @@ def undecided_teams(policy: Policy, view: GroupView) -> frozenset[str]:
 
 
 def view_of(
-    ids: Mapping[str, str], *, nested: Iterable[tuple[str, str]], unknown: Iterable[str], names: Mapping[str, str]
-) -> GroupView:
+    ids: Mapping[str, str], *, nested: Iterable[tuple[str, str]] = (), unknown: Iterable[str] = (),
+    never: Iterable[str] = (), names: Mapping[str, str],
+) -> GroupView:  # fmt: skip
     """A GroupView from resolved refs (ref → group id) and the edges (parent id, child id) between groups.
 
-    Cycles end where they close; the depth is bounded by MAX_DEPTH.
+    `unknown` are refs that mean no single group, `never` groups whose members were never read whole: a ref that such
+    a group counts for is unknown too. Cycles end where they close; the depth is bounded by MAX_DEPTH.
     """
     children: dict[str, list[str]] = {}
     for parent, child in nested:
@@ -33,8 +35,8 @@ def view_of(
     for ref, group in ids.items():
         for member in _closure(group, children):
             reach.setdefault(member, set()).add(ref)
-    frozen = {group: frozenset(refs) for group, refs in reach.items()}
-    return GroupView(reach=frozen, unknown=frozenset(unknown), names=dict(names))
+    unread = frozenset(unknown).union(*(reach.get(group, ()) for group in never))
+    return GroupView({group: frozenset(refs) for group, refs in reach.items()}, unread, dict(names))
 
 
 def _closure(group: str, children: Mapping[str, list[str]]) -> set[str]:

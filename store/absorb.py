@@ -31,14 +31,13 @@ from store.database import Store, bulk, scalar, translated
 from store.mirror import bound, directory_row, groups_of
 
 _STAGING = (
-    "CREATE TEMP TABLE stage_user (external_id {id} PRIMARY KEY, state TEXT, evidence TEXT, match_key TEXT, body TEXT)",
-    "CREATE TEMP TABLE stage_group (external_id {id} PRIMARY KEY, name TEXT, email TEXT)",
-    "CREATE TEMP TABLE stage_edge (group_id {id}, member_id {id}, nested {bool}, PRIMARY KEY (group_id, member_id))",
-    "CREATE TEMP TABLE stage_end (group_id {id} PRIMARY KEY, complete {bool})",
-    "CREATE TEMP TABLE stage_changed (external_id {id} PRIMARY KEY)",
-    "CREATE TEMP TABLE stage_edges_gone (group_id {id}, member_id {id}, nested {bool},"
-    " PRIMARY KEY (group_id, member_id))",
-    "CREATE TEMP TABLE stage_edges_changed (group_id {id}, member_id {id}, nested {bool})",
+    " stage_user (external_id {id} PRIMARY KEY, state TEXT, evidence TEXT, match_key TEXT, body TEXT)",
+    " stage_group (external_id {id} PRIMARY KEY, name TEXT, email TEXT)",
+    " stage_edge (group_id {id}, member_id {id}, nested {bool}, PRIMARY KEY (group_id, member_id))",
+    " stage_end (group_id {id} PRIMARY KEY, complete {bool})",
+    " stage_changed (external_id {id} PRIMARY KEY)",
+    " stage_edges_gone (group_id {id}, member_id {id}, nested {bool}, PRIMARY KEY (group_id, member_id))",
+    " stage_edges_changed (group_id {id}, member_id {id}, nested {bool})",
 )
 _TABLES = (
     "stage_user", "stage_group", "stage_edge", "stage_end", "stage_changed", "stage_edges_gone", "stage_edges_changed",
@@ -66,7 +65,7 @@ class Staging:
                 self._connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
             for statement in _STAGING:
                 rowid = " WITHOUT ROWID" if bare and "PRIMARY KEY" in statement else ""
-                self._connection.exec_driver_sql(statement.format(**kinds) + rowid)
+                self._connection.exec_driver_sql(f"CREATE TEMP TABLE {statement.format(**kinds)}{rowid}")
 
     def take(self, observation: Observation) -> int:
         """Stages an observation; the number of people staged so far."""

@@ -65,28 +65,28 @@ def bound(connection: Connection, directory: str) -> dict[str, str]:
 def group_view(connection: Connection, policy: Policy) -> tuple[GroupView, tuple[str, ...]]:
     """What the policy's groups mean now, and warnings about those that mean nothing or too much.
 
-    Unknown (grants nothing new away) are: ambiguous names, names that never meant a group, groups whose members were
-    never read whole. A group that was known and is gone from a complete listing is known to be empty.
+    Unknown are: ambiguous names, names that never meant a group, groups whose members (or those of a group nested in
+    them) were never read whole. A group that was known and is gone from a complete listing is known to be empty.
     """
     if not policy.refs:
         return GroupView(), ()
     listed = groups_of(connection, policy.directory)
     before = bound(connection, policy.directory)
     found = resolve(policy.refs, listed, before)
-    never = _never_read(connection, policy.directory)
-    unknown = set(found.ambiguous) | {ref for ref in found.missing if ref not in before}
-    unknown |= {ref for ref, group in found.ids.items() if group in never}
-    edges = rows(
-        connection, "SELECT group_id, member_id FROM mirror_edge WHERE directory = :d AND nested = TRUE", d=policy.directory
-    ) if policy.nested else ()  # fmt: skip
     names = {group.external_id: group.name for group in listed}
     view = view_of(
         found.ids,
-        nested=((row[0], row[1]) for row in edges),
-        unknown=unknown,
+        nested=_nested(connection, policy.directory) if policy.nested else (),
+        unknown=(*found.ambiguous, *(ref for ref in found.missing if ref not in before)),
+        never=_never_read(connection, policy.directory),
         names={ref: names[group] for ref, group in found.ids.items()},
     )
     return view, tuple(_warnings(found.missing, found.ambiguous))
+
+
+def _nested(connection: Connection, directory: str) -> list[tuple[str, str]]:
+    sql = "SELECT group_id, member_id FROM mirror_edge WHERE directory = :d AND nested = TRUE"
+    return [(row[0], row[1]) for row in rows(connection, sql, d=directory)]
 
 
 def _never_read(connection: Connection, directory: str) -> set[str]:
