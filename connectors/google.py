@@ -236,7 +236,8 @@ class Google:
             groups = [to_group(raw) async for page in self._groups() for raw in page.items or ()]
             found += of_groups(groups, wanted)
             for group in sorted(resolve(wanted.groups, groups, wanted.bound).ids.values())[:1]:
-                await anext(self._members(group))
+                async with aclosing(self._members(group)) as pages_of_one:
+                    await anext(pages_of_one)
                 found.append(Finding("ok", "members_readable", f"members can be read: those of {group}"))
         except ConnectorError as exc:
             found.append(of_error(exc))
@@ -309,11 +310,11 @@ class Google:
                 members: tuple[Member, ...] = page.items or ()
                 everybody = everybody or any(member.type == "CUSTOMER" for member in members)
                 seen = seen or bool(members)
-                yield MembersSeen(
-                    group,
-                    tuple([member.id for member in members if member.type == "USER"]),
-                    tuple([member.id for member in members if member.type == "GROUP"]),
-                )
+                users = tuple([member.id for member in members if member.type == "USER"])
+                groups = tuple([member.id for member in members if member.type == "GROUP"])
+                if "" in users or "" in groups:
+                    raise Malformed("a member of type USER or GROUP has no id", request=_name(path))
+                yield MembersSeen(group, users, groups)
         if everybody:
             raise NotReadable("every user of the account is a member, which Google does not list", request=_name(path))
         if not seen and group in peopled:  # well-formed, 200 and incomplete does happen (§0)

@@ -379,6 +379,11 @@ def test_members_are_told_apart() -> None:
     assert "every user of the account" in members.reason
 
 
+def test_a_member_without_an_id_is_malformed() -> None:
+    with pytest.raises(Malformed, match="no id"):
+        pulled({"users/104": NOW_KNOWN, "02design": ok(members(members=[{"type": "USER"}]))}, "Design")
+
+
 members = partial(dict[str, Any], kind="admin#directory#members")
 
 
