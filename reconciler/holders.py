@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from reconciler.match import Subject
-from reconciler.model import Member
+from reconciler.model import Member, Profile
 from reconciler.plan import Action, Context, actions_for
 from reconciler.policy import RoleAxis
 
@@ -40,7 +40,7 @@ def _stayer(
         first = holder if first is None or holder.external_id < first.external_id else first
     if first is None or first.member is None:
         return ""
-    if any(_gains(axis, actions_for(context, subject)) for subject in everyone()):
+    if any(_gains(axis, subject, actions_for(context, subject)) for subject in everyone()):
         return ""
     return first.member.id
 
@@ -57,10 +57,15 @@ def _loses(axis: RoleAxis, actions: Iterable[Action]) -> bool:
     return False
 
 
-def _gains(axis: RoleAxis, actions: Iterable[Action]) -> bool:
+def _gains(axis: RoleAxis, subject: Subject, actions: tuple[Action, ...]) -> bool:
     floor = axis.rank(axis.protect_last)
     for action in actions:
         roles = action.after.get("roles", action.after)
+        if action.kind == "reactivate":  # comes back with what the member still has
+            roles = {} if _loses(axis, actions) else (subject.member or subject.other or _NOBODY).roles
         if action.state == "planned" and axis.rank(roles.get(axis.axis, "")) >= floor:
             return True
     return False
+
+
+_NOBODY = Member("", Profile(""))

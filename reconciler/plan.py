@@ -36,6 +36,7 @@ KINDS: tuple[Kind, ...] = (
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _GONE = "no longer in the directory"
+_SHORT = "one of the synced groups"
 _REMEMBERED = 20_000  # different sets of groups
 
 
@@ -138,7 +139,7 @@ class Context(Frozen, frozen=True):
             if len(self.granted) >= _REMEMBERED:
                 self.granted.clear()
             grants = desired_roles(self.policy, user, refs, view=self.view, current=current)
-            differ = any(current.get(axis) != grant.value for axis, grant in grants.items())
+            differ = any(current.get(axis) != grant.value or grant.withheld for axis, grant in grants.items())
             found = self.granted[known] = Roles(grants, differ)
         return found
 
@@ -164,8 +165,8 @@ def decide(context: Context, subject: Subject) -> Decision:
     """Decides one person."""
     user = subject.user
     if user is None:
-        believed = context.users_known and subject.member is not None
-        return Decision(_remove(context, subject, Evidence.ABSENCE, _GONE) if believed else ())
+        missing = _remove(context, subject, Evidence.ABSENCE, _GONE)
+        return Decision(missing if context.users_known else _withhold(missing, "the people were never read whole"))
     if user.state is UserState.GONE:
         return Decision(_remove(context, subject, subject.evidence or Evidence.ABSENCE, _GONE))
     belongs = context.membership(subject.groups)
@@ -177,6 +178,8 @@ def decide(context: Context, subject: Subject) -> Decision:
             actions = _active(context, subject, belongs)
         case UserState.ACTIVE if outside != "?":
             actions = _remove(context, subject, Evidence.SCOPE, outside)
+        case UserState.ACTIVE:
+            actions = _withhold(_remove(context, subject, Evidence.SCOPE, _SHORT), f"{_SHORT} could not be read whole")
         case _:
             actions = ()
     return _NOTHING[not outside] if not actions else Decision(actions, not outside)
@@ -190,7 +193,10 @@ def actions_for(context: Context, subject: Subject) -> tuple[Action, ...]:
 def _active(context: Context, subject: Subject, belongs: Membership) -> tuple[Action, ...]:
     matched = match(context.policy, subject)
     if isinstance(matched, Conflict):
-        return tuple(_conflict(subject, matched))
+        # Nothing that the conflict prevents, nothing to say: the other side of it is reported.
+        member = subject.member
+        prevents = member is None or _follow(context, subject, Match(member), belongs)
+        return (_conflict(subject, matched),) if prevents else ()
     decided = _follow(context, subject, matched, belongs)
     return tuple(sorted(decided, key=lambda action: action.order) if len(decided) > 1 else decided)
 
@@ -252,10 +258,11 @@ def _roles(context: Context, external_id: str, member: Member, roles: dict[str, 
     actions = []
     for axis in context.policy.axes:
         grant, current = roles[axis.axis], member.roles.get(axis.axis)
-        if grant.value == current:
+        value = grant.withheld or grant.value
+        if value == current:
             continue
-        down = current is not None and axis.rank(grant.value) < axis.rank(current)
-        refusal = _kept(context, member, axis) if down else ("", "")
+        down = current is not None and axis.rank(value) < axis.rank(current)
+        refusal = _kept(context, member, axis, grant) if down else ("", "")
         actions.append(
             Action(
                 Step.DEMOTE if down else Step.PROMOTE,
@@ -264,8 +271,8 @@ def _roles(context: Context, external_id: str, member: Member, roles: dict[str, 
                 member.profile.email,
                 member.id,
                 before={axis.axis: current},
-                after={axis.axis: grant.value},
-                cause=f"{grant.value} from {grant.source}",
+                after={axis.axis: value},
+                cause=grant.source if grant.withheld else f"{value} from {grant.source}",
                 state="skipped" if refusal[0] else "planned",
                 code=refusal[0] or "planned",
                 detail=refusal[1],
@@ -274,13 +281,13 @@ def _roles(context: Context, external_id: str, member: Member, roles: dict[str, 
     return actions
 
 
-def _kept(context: Context, member: Member, axis: RoleAxis) -> tuple[str, str]:
+def _kept(context: Context, member: Member, axis: RoleAxis, grant: Grant) -> tuple[str, str]:
     """Why a member may not go down on an axis, as (code, sentence); ("", "") when they may."""
     if key(member.profile.email) in context.policy.protected:
         return "protected", f"{member.profile.email} is protected by configuration"
     if axis.axis in context.stays.get(member.id, frozenset()):
         return "last_holder", f"{member.profile.email} is the last active {axis.protect_last}"
-    return "", ""
+    return ("not_read_whole", f"{member.profile.email} is {grant.source}") if grant.withheld else ("", "")
 
 
 def _teams(context: Context, external_id: str, member: Member, wanted: frozenset[str]) -> list[Action]:
@@ -297,10 +304,9 @@ def _teams(context: Context, external_id: str, member: Member, wanted: frozenset
         for team in sorted(wanted - member.teams)
     ]
     leaving = member.granted - wanted
-    if leaving:
-        leaving -= undecided_teams(context.policy, context.view)
-    return actions + [
-        Action(
+    unread = undecided_teams(context.policy, context.view) if leaving else frozenset()
+    for team in sorted(leaving):
+        action = Action(
             Step.LEAVE_TEAM,
             "leave_team",
             external_id,
@@ -310,8 +316,17 @@ def _teams(context: Context, external_id: str, member: Member, wanted: frozenset
             evidence=Evidence.SCOPE,
             cause=f"no longer in a group mapped to team {team}",
         )
-        for team in sorted(leaving)
-    ]
+        short = f"a group mapped to team {team} could not be read whole"
+        actions += _withhold((action,), short) if team in unread else (action,)
+    return actions
+
+
+def _withhold(actions: Iterable[Action], why: str) -> tuple[Action, ...]:
+    """What a short read shows and nobody believes: said, not done, and looked at again until the read is whole."""
+    return tuple(
+        msgspec.structs.replace(action, evidence=None, state="skipped", code="not_read_whole", detail=why)
+        for action in actions
+    )
 
 
 def _remove(context: Context, subject: Subject, evidence: Evidence, cause: str) -> tuple[Action, ...]:
@@ -341,27 +356,23 @@ def _remove(context: Context, subject: Subject, evidence: Evidence, cause: str) 
     )
 
 
-def _conflict(subject: Subject, conflict: Conflict) -> list[Action]:
+def _conflict(subject: Subject, conflict: Conflict) -> Action:
     """A conflict is reported on the action that it prevents."""
     assert subject.user is not None  # noqa: S101 - the caller's contract, for the type checker
     member, email = subject.member, desired_profile(subject.user).email
-    if member is not None and member.active and member.profile == desired_profile(subject.user):
-        return []
     kind: Kind = "create" if member is None else "update"
     step = Step.CREATE if member is None else Step.UPDATE
-    return [
-        Action(
-            step,
-            kind,
-            subject.external_id,
-            email,
-            "" if member is None else member.id,
-            cause="conflict",
-            state="skipped",
-            code=conflict.code,
-            detail=conflict.sentence,
-        )
-    ]
+    return Action(
+        step,
+        kind,
+        subject.external_id,
+        email,
+        "" if member is None else member.id,
+        cause="conflict",
+        state="skipped",
+        code=conflict.code,
+        detail=conflict.sentence,
+    )
 
 
 class Plan(Frozen, frozen=True):

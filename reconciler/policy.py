@@ -105,7 +105,7 @@ class GroupView(Frozen, frozen=True):
     """What the policy's groups mean in one snapshot.
 
     `reach` maps a direct group id to the configured refs it counts for (itself and, when nested, the groups above
-    it). `unknown` are refs whose members were never read whole: they grant what they show and take nothing away.
+    it). `unknown` are refs whose members were not read whole: they grant what they show and take nothing away.
     `names` gives a ref's group name for sentences.
     """
 

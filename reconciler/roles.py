@@ -10,10 +10,14 @@ from reconciler.policy import GroupView, Policy, RoleAxis, RoleSource
 
 
 class Grant(Frozen, frozen=True, gc=False):
-    """A value and the sentence that says where it came from."""
+    """A value and the sentence that says where it came from.
+
+    `withheld` is the lower value that the sources show while a group of the axis was not read whole: not believed yet.
+    """
 
     value: str
     source: str
+    withheld: str = ""
 
 
 def values_of(raw: JSON) -> tuple[str, ...]:
@@ -38,7 +42,7 @@ def _grants(
 ) -> list[Grant]:
     found = []
     for ref, value in source.groups:
-        if ref in refs and value not in axis.disabled:
+        if ref in refs and axis.rank(value) >= 0 and value not in axis.disabled:
             found.append(Grant(value, f"group {view.names.get(ref, ref)}"))
     if source.attribute and source.attribute in user.attributes:
         sent = (recognised(axis, text) for text in values_of(user.attributes[source.attribute]))
@@ -67,7 +71,7 @@ def _axis_grant(
     best = max(found, key=lambda grant: axis.rank(grant.value)) if found else _absent(axis, sources, current)
     unread = not view.unknown.isdisjoint(ref for source in sources for ref, _ in source.groups)
     if unread and current and axis.rank(current) > axis.rank(best.value):
-        return Grant(current, "kept: a mapped group could not be read whole")
+        return Grant(current, "kept: a mapped group could not be read whole", withheld=best.value)
     return best
 
 

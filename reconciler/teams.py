@@ -15,7 +15,7 @@ def desired_teams(policy: Policy, refs: frozenset[str]) -> frozenset[str]:
 
 
 def undecided_teams(policy: Policy, view: GroupView) -> frozenset[str]:
-    """Teams that nobody may leave now: one of their groups was never read whole."""
+    """Teams that nobody may leave now: one of their groups was not read whole."""
     return frozenset(mapping.team for mapping in policy.teams if mapping.group in view.unknown)
 
 

@@ -1,0 +1,186 @@
+"""Roles, as product.md tables them: Jamie's one axis, Jiminny's two."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from reconciler.model import JSON, DirectoryUser
+from reconciler.policy import GroupView, Policy, RoleAxis, RoleRule, RoleSource
+from reconciler.roles import desired_roles, recognised, values_of
+from tests.builders import ROLE, policy, user, view
+
+ABSENT: JSON = object()
+
+
+def role(attribute: JSON = ABSENT, groups: tuple[str, ...] = (), *, current: str = "", **fields: Any) -> str:
+    """The value on Jamie's axis for these inputs."""
+    seen = fields.pop("view", view())
+    who = person("jamie_role", attribute)
+    return desired_roles(
+        policy(**fields), who, seen.refs_of(groups), view=seen, current={"role": current} if current else {}
+    )["role"].value
+
+
+def person(attribute: str, value: JSON) -> DirectoryUser:
+    return user("ada", attributes={} if value is ABSENT else {attribute: value})
+
+
+@pytest.mark.parametrize(
+    ("attribute", "groups", "expected"),
+    [
+        pytest.param(ABSENT, (), "member", id="nothing says anything"),
+        pytest.param(ABSENT, ("Admins",), "admin", id="group alone"),
+        pytest.param("admin", (), "admin", id="attribute alone"),
+        pytest.param("member", ("Admins",), "admin", id="group wins over attribute"),
+        pytest.param("admin", ("Eng",), "admin", id="attribute wins over group"),
+        pytest.param("ADMIN", (), "admin", id="case does not matter"),
+        pytest.param("  Admin ", (), "admin", id="nor does space"),
+        pytest.param("ａｄｍｉｎ", (), "admin", id="nor does width"),
+        pytest.param("", (), "member", id="empty"),
+        pytest.param(None, (), "member", id="null"),
+        pytest.param("superuser", (), "member", id="unrecognised"),
+        pytest.param("admin; drop", (), "member", id="no part of a text counts"),
+        pytest.param(True, (), "member", id="a directory's own flag is no role"),
+        pytest.param(1, (), "member", id="a number is no role"),
+        pytest.param(["member", "admin"], (), "admin", id="highest of a list"),
+        pytest.param([{"value": "admin", "primary": True}], (), "admin", id="SCIM objects"),
+        pytest.param([{"display": "admin"}], (), "member", id="only value counts in a SCIM object"),
+        pytest.param({"value": ["x", {"value": "admin"}]}, (), "admin", id="nested lists"),
+    ],
+)
+def test_admin_comes_from_the_group_or_the_attribute(attribute: JSON, groups: tuple[str, ...], expected: str) -> None:
+    assert role(attribute, groups) == expected
+    # "Leaving the group: member on the next sync": what the member has now makes no difference.
+    assert role(attribute, groups, current="admin") == expected
+
+
+def test_without_any_source_everyone_has_the_default() -> None:
+    assert role("admin", ("Admins",), sources=()) == "member"
+
+
+def test_a_value_that_the_axis_does_not_have_never_grants_even_from_a_group() -> None:
+    wrong = RoleSource("role", groups=(("Admins", "owner"),))
+    assert role(groups=("Admins",), sources=(wrong,)) == "member"
+
+
+@pytest.mark.parametrize("attribute", ["admin", ABSENT])
+def test_a_disabled_value_is_as_if_it_had_not_been_sent(attribute: JSON) -> None:
+    axis = msgspec.structs.replace(ROLE, disabled=frozenset({"admin"}))
+    assert role(attribute, ("Admins",), axes=(axis,)) == "member"
+
+
+def test_a_mapped_group_that_was_not_read_whole_takes_nothing_away_and_may_give() -> None:
+    unread = view(unknown=("Admins",))
+    assert role(current="admin", view=unread) == "admin"
+    assert role(current="member", view=unread) == "member"
+    assert role(groups=("Admins",), current="member", view=unread) == "admin"
+
+
+def test_another_group_that_was_not_read_whole_keeps_nothing() -> None:
+    assert role(current="admin", view=view(unknown=("Eng",))) == "member"
+
+
+def test_the_source_of_a_value_is_a_sentence() -> None:
+    def source(attribute: JSON, *groups: str) -> str:
+        asked = policy()
+        return desired_roles(asked, person("jamie_role", attribute), frozenset(groups), view=view(), current={})[
+            "role"
+        ].source
+
+    assert source("admin") == "attribute jamie_role"
+    assert source(ABSENT, "Admins") == "group Admins"
+    assert source(ABSENT) == "default: no source grants more"
+
+
+# -- Jiminny ------------------------------------------------------------------------------------------------------
+
+PRIMARY = RoleAxis(
+    "primary",
+    ("listener", "analyst", "recorder", "recorder_and_voice"),
+    "analyst",
+    when_absent="keep",
+    disabled=frozenset({"recorder_and_voice"}),
+)
+PERMISSION = RoleAxis("permission", ("user", "manager", "admin"), "user", when_absent="keep")
+JIMINNY = Policy(
+    "acme",
+    "entra",
+    axes=(PRIMARY, PERMISSION),
+    sources=(RoleSource("primary", attribute="roles"), RoleSource("permission", attribute="roles")),
+    rules=(RoleRule((("primary", "listener"),), (("permission", "user"),)),),
+)
+
+
+@pytest.mark.parametrize(
+    ("sent", "before", "after"),
+    [
+        pytest.param(ABSENT, None, "analyst / user", id="create, none"),
+        pytest.param(["recorder", "admin"], None, "recorder / admin", id="create, both"),
+        pytest.param(["pilot"], None, "analyst / user", id="create, unrecognised"),
+        pytest.param(["manager"], "recorder / user", "recorder / manager", id="only a permission"),
+        pytest.param(["listener"], "recorder / admin", "listener / user", id="listener clears the permission"),
+        pytest.param(["listener", "admin"], "recorder / user", "listener / user", id="listener excludes admin"),
+        pytest.param(["user"], "recorder / admin", "recorder / user", id="user removes admin"),
+        pytest.param(["pilot", "navigator"], "recorder / admin", "recorder / admin", id="all unrecognised keeps both"),
+        pytest.param(["ADMIN"], "recorder / user", "recorder / admin", id="case"),
+        pytest.param(ABSENT, "recorder / admin", "recorder / admin", id="absent keeps both"),
+        pytest.param(["recorder_and_voice"], "analyst / user", "analyst / user", id="not in the plan"),
+        pytest.param(["recorder"], "analyst / admin", "recorder / admin", id="only a primary role"),
+        pytest.param(
+            [{"value": "admin"}, {"value": "recorder"}], "analyst / user", "recorder / admin", id="objects, any order"
+        ),
+    ],
+)
+def test_two_axes_from_one_attribute(sent: JSON, before: str | None, after: str) -> None:
+    names = ("primary", "permission")
+    current = dict(zip(names, before.split(" / "), strict=True)) if before else {}
+    found = desired_roles(JIMINNY, person("roles", sent), frozenset(), view=GroupView(), current=current)
+    assert " / ".join(found[name].value for name in names) == after
+
+
+def test_keep_does_not_outlive_a_group() -> None:
+    """Navattic-like: the group gave it, so leaving the group is a statement and not a silence."""
+    axis = RoleAxis("role", ("viewer", "builder"), "viewer", when_absent="keep")
+    source = RoleSource("role", groups=(("Marketing", "builder"),))
+    asked = policy(axes=(axis,), sources=(source,))
+    given = desired_roles(asked, user("ada"), frozenset({"Marketing"}), view=view("Marketing"), current={})
+    left = desired_roles(asked, user("ada"), frozenset(), view=view("Marketing"), current={"role": "builder"})
+    assert (given["role"].value, left["role"].value) == ("builder", "viewer")
+
+
+def test_keep_keeps_no_value_that_the_axis_no_longer_has() -> None:
+    found = desired_roles(
+        JIMINNY, person("roles", ABSENT), frozenset(), view=GroupView(), current={"permission": "emperor"}
+    )
+    assert found["permission"].value == "user"
+
+
+def test_a_rule_says_so() -> None:
+    found = desired_roles(JIMINNY, person("roles", ["listener"]), frozenset(), view=GroupView(), current={})
+    assert found["permission"].source == "rule: primary is listener"
+
+
+def test_a_rule_over_several_axes_needs_all_of_them() -> None:
+    rule = RoleRule((("primary", "analyst"), ("permission", "admin")), (("permission", "manager"),))
+    asked = msgspec.structs.replace(JIMINNY, rules=(rule,))
+
+    def permission(*sent: str) -> str:
+        found = desired_roles(asked, person("roles", list(sent)), frozenset(), view=GroupView(), current={})
+        return found["permission"].value
+
+    assert permission("analyst", "admin") == "manager"
+    assert permission("recorder", "admin") == "admin"
+
+
+@pytest.mark.parametrize(
+    ("raw", "values"),
+    [("a", ("a",)), (["a", "b"], ("a", "b")), ([{"value": "a"}], ("a",)), ({}, ()), (None, ()), (3, ()), ([[]], ())],
+)
+def test_values_of_an_attribute(raw: JSON, values: tuple[str, ...]) -> None:
+    assert values_of(raw) == values
+
+
+def test_recognised_answers_in_the_axis_own_spelling() -> None:
+    axis = RoleAxis("role", ("Viewer", "Builder"), "Viewer", disabled=frozenset({"Builder"}))
+    assert (recognised(axis, "VIEWER"), recognised(axis, "builder"), recognised(axis, "")) == ("Viewer", "", "")
