@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from connectors.address import base_address, same_origin
 from connectors.base import ConnectorConfig, ConnectorError, Counts, Finding, Malformed, Opened, Refused, SecretRef
+from connectors.completeness import groups_end, users_end
 from connectors.entra_sdk import Session, TokenRefused
 from connectors.findings import of_error, of_groups, of_users
 from connectors.members import expand
@@ -21,8 +22,6 @@ from connectors.paging import each, not_json, pages, text
 from connectors.transport import Action, Answer, Judge, Limiter, Transport, Verdict, retry_after
 from reconciler.groups import resolve
 from reconciler.model import (
-    CollectionEnd,
-    Completeness,
     DirectoryGroup,
     DirectoryUser,
     GroupsSeen,
@@ -167,7 +166,6 @@ _SELECTED = ("id", "userPrincipalName", "mail", "displayName", "givenName", "sur
 _USER, _GROUP = "#microsoft.graph.user", "#microsoft.graph.group"
 _AT_ONCE = 8
 _CHECK_SECONDS = 60.0
-_SHOWN_IDS = 5
 
 
 class _Page(msgspec.Struct):
@@ -233,19 +231,21 @@ class Entra:
         """All people, all groups, the direct members of wanted groups and of the groups inside them."""
         self._transport.begin(self._seconds)
         unclear: list[str] = []
+        count = 0
         convert = partial(to_user, attributes=wanted.attributes)
         async with aclosing(self._pages(users_path(wanted.attributes), _page)) as found:
             async for page in found:
                 users = each(page.value, convert, "GET /v1.0/users")
                 unclear += [user.external_id for user in users if user.state is UserState.UNKNOWN]
+                count += len(users)
                 yield UsersSeen(users)
-        yield _users_end(unclear)
+        yield users_end("Entra ID", count, unclear, "accountEnabled")
         groups: list[DirectoryGroup] = []
         async with aclosing(self._groups()) as seen:
             async for observed in seen:
                 groups += observed.groups
                 yield observed
-        yield CollectionEnd("groups", Completeness.COMPLETE)
+        yield groups_end("Entra ID", len(groups), wanted)
         ids = resolve(wanted.groups, groups, wanted.bound).ids.values()
         async with aclosing(expand(ids, self._members, nested=wanted.nested)) as members:
             async for observation in members:
@@ -302,13 +302,6 @@ def users_path(attributes: Iterable[str]) -> str:
         if not (root.isascii() and root.replace("_", "").isalnum()):
             raise Refused(f"{root!r} is no property of a Graph user", fix="write the property as Graph names it")
     return _USERS.format(",".join([*_SELECTED, *sorted(set(roots) - set(_SELECTED))]))
-
-
-def _users_end(unclear: list[str]) -> CollectionEnd:
-    if not unclear:
-        return CollectionEnd("users", Completeness.COMPLETE)
-    ids = ", ".join(unclear[:_SHOWN_IDS]) + (", …" if len(unclear) > _SHOWN_IDS else "")
-    return CollectionEnd("users", Completeness.PARTIAL, reason=f"no accountEnabled for {len(unclear)} people: {ids}")
 
 
 # -- to_user, to_group --------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator, model_validator
 
 from connectors.address import base_address, same_origin
 from connectors.base import ConnectorConfig, ConnectorError, Counts, Finding, Malformed, Opened, Refused, SecretRef
+from connectors.completeness import groups_end, users_end
 from connectors.findings import of_error, of_groups, of_users
 from connectors.members import expand
 from connectors.okta_sdk import Session, TokenRefused
@@ -23,8 +24,6 @@ from connectors.paging import decode, each, not_json, pages, require_array, text
 from connectors.transport import Action, Answer, Judge, Limiter, Transport, Verdict, rate_limit_reset, retry_after
 from reconciler.groups import resolve
 from reconciler.model import (
-    CollectionEnd,
-    Completeness,
     DirectoryGroup,
     DirectoryUser,
     GroupsSeen,
@@ -171,7 +170,6 @@ _MEMBERS = "/api/v1/groups/{}/users?limit=1000"
 _PROFILE = ("login", "email", "firstName", "lastName", "displayName", "title", "department", "manager")
 _AT_ONCE = 5  # of 75 (15 on small plans) for the whole org (facts §5)
 _CHECK_SECONDS = 60.0
-_SHOWN_IDS = 5
 
 
 class _OnlyId(msgspec.Struct):
@@ -223,17 +221,19 @@ class Okta:
         """All people of the bare list (which leaves out DEPROVISIONED), all groups, the members of wanted groups."""
         self._transport.begin(self._seconds)
         unclear: list[str] = []
+        count = 0
         async with aclosing(self._pages(users_path(wanted.attributes))) as answers:
             async for answer in answers:
                 users = self._users(answer, wanted, unclear)
+                count += len(users)
                 yield UsersSeen(users)
-        yield _users_end(unclear)
+        yield users_end("Okta", count, unclear, "status")
         groups: list[DirectoryGroup] = []
         async with aclosing(self._groups()) as seen:
             async for page in seen:
                 groups += page.groups
                 yield page
-        yield CollectionEnd("groups", Completeness.COMPLETE)
+        yield groups_end("Okta", len(groups), wanted)
         ids = resolve(wanted.groups, groups, wanted.bound).ids.values()
         async with aclosing(expand(ids, self._members)) as members:
             async for observation in members:
@@ -313,13 +313,6 @@ def _decode_members(answer: Answer, group: str) -> tuple[str, ...]:
         raise Malformed(f"not a list of members: {exc}", request=request, status=answer.status) from exc
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         raise not_json(answer, request) from exc
-
-
-def _users_end(unclear: list[str]) -> CollectionEnd:
-    if not unclear:
-        return CollectionEnd("users", Completeness.COMPLETE)
-    ids = ", ".join(unclear[:_SHOWN_IDS]) + (", …" if len(unclear) > _SHOWN_IDS else "")
-    return CollectionEnd("users", Completeness.PARTIAL, reason=f"no status for {len(unclear)} people: {ids}")
 
 
 # -- to_user, to_group --------------------------------------------------------------------------------------------

@@ -137,6 +137,14 @@ def test_people_without_account_enabled_make_the_read_partial(entra: Simulator, 
     assert (ends(seen)[0].completeness, "2 people: 2, 3" in ends(seen)[0].reason) == (Completeness.PARTIAL, True)
 
 
+def test_a_tenant_without_people_is_not_believed(entra: Simulator, tmp_path: Path) -> None:
+    break_(entra, lambda: json_page({"value": []}))
+    assert [(end.completeness, end.reason) for end in ends(pull(connect(entra, tmp_path), Wanted()))] == [
+        (Completeness.PARTIAL, "Entra ID lists no people at all"),
+        (Completeness.COMPLETE, ""),
+    ]
+
+
 def test_members_that_are_neither_people_nor_groups_are_left_out(entra: Simulator, tmp_path: Path) -> None:
     body = (Path(__file__).parent / "fixtures" / "entra" / "members.json").read_bytes()
     break_(entra, lambda: Response(body), where="/members")

@@ -96,6 +96,20 @@ def test_people_without_a_status_make_the_read_partial(okta: Simulator, tmp_path
     assert "7 people: 00u0, 00u1, 00u2, 00u3, 00u4, …" in ends(seen)[0].reason
 
 
+@pytest.mark.parametrize(
+    ("wanted", "groups"),
+    [(Wanted(), ""), (Wanted(groups=frozenset({"Team"})), "Okta lists no groups at all")],
+    ids=["none wanted", "one wanted"],
+)
+def test_an_org_without_people_or_groups_is_not_believed(
+    okta: Simulator, tmp_path: Path, wanted: Wanted, groups: str
+) -> None:
+    break_(okta, lambda: json_page([]))
+    found = ends(pull(connect(okta, tmp_path), wanted))
+    assert [end.reason for end in found] == ["Okta lists no people at all", groups]
+    assert [end.completeness is Completeness.COMPLETE for end in found] == [False, not groups]
+
+
 def test_deactivated_people_are_not_listed_but_stay_members(okta: Simulator, tmp_path: Path) -> None:
     gone = next(iter(okta.world.people))
     okta.world.delete(gone)
