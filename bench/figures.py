@@ -34,7 +34,9 @@ class Benchmark:
     """The result of one benchmark."""
 
     name: str
-    machine: str = field(default_factory=lambda: f"{platform.machine()}, {os.cpu_count()} cpus, Python {platform.python_version()}")
+    machine: str = field(
+        default_factory=lambda: f"{platform.machine()}, {os.cpu_count()} cpus, Python {platform.python_version()}"
+    )
     figures: list[Figure] = field(default_factory=list)
 
     def add(self, name: str, value: float, unit: str, floor: float | None = None) -> None:

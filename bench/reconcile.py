@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import sqlite3
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -117,9 +116,10 @@ class _Nothing:
 
     transport = Transport()
 
-    async def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:
+    async def pull(self, _wanted: Wanted) -> AsyncIterator[Observation]:
         """No observations."""
-        for observation in ():
+        nothing: tuple[Observation, ...] = ()
+        for observation in nothing:
             yield observation
 
 
@@ -153,9 +153,7 @@ def run(store: Store, name: str, *, verify: bool) -> Report:
 def fill(path: str, people: int) -> None:
     """The workspace as a first sync would leave it, written directly: a million people in a minute."""
     with sqlite3.connect(path) as database:
-        users = (
-            (member_id("bench", "bench-dir", f"u{n:08d}"), n, person(n)) for n in range(people)
-        )
+        users = ((member_id("bench", "bench-dir", f"u{n:08d}"), n, person(n)) for n in range(people))
         for chunk in _chunks(users, 10_000):
             database.executemany(
                 "INSERT INTO member (id, workspace, email, email_key, name_key, user_name, given_name, family_name,"
@@ -224,7 +222,9 @@ def floor_churn(path: str) -> float:
     with sqlite3.connect(path) as source, tempfile.TemporaryDirectory() as folder:
         tables = {row[0]: row[1] for row in source.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")}
         written = {
-            "member": source.execute("SELECT * FROM member WHERE created_at > ? OR updated_at > ?", (NOW, NOW)).fetchall(),
+            "member": source.execute(
+                "SELECT * FROM member WHERE created_at > ? OR updated_at > ?", (NOW, NOW)
+            ).fetchall(),
             "action": source.execute("SELECT * FROM action WHERE run = 'churn'").fetchall(),
         }
         target = sqlite3.connect(Path(folder) / "floor.db")
@@ -270,7 +270,12 @@ def measure(people: int) -> Benchmark:
         for name, label in (("same", "no change"), ("verify", "full verification")):
             done = go(name)
             _expect(done, actions=0)
-            bench.add(f"{label}: CPU", _number(done, "cpu"), "s", _number(go("floor-verify"), "cpu") if name == "verify" else None)
+            bench.add(
+                f"{label}: CPU",
+                _number(done, "cpu"),
+                "s",
+                _number(go("floor-verify"), "cpu") if name == "verify" else None,
+            )
             bench.add(f"{label}: peak memory", _number(done, "peak"), "MB")
         absorbed = go("absorb-churn")
         bench.add("absorb after churn: CPU", _number(absorbed, "cpu"), "s")
@@ -313,4 +318,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
