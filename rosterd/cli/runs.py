@@ -1,0 +1,185 @@
+"""`plan` and `sync`: running directories and printing what came of it."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reconciler.errors import RunError
+from rosterd.cli.errors import BUSY, CHANGES, ERROR, HELD
+from rosterd.cli.invocation import Json, chosen, complete_directory, directory_named, opened, settings_of
+from rosterd.cli.output import array, command_line, flush, say, show, write
+from rosterd.cli.progress import progress
+
+if TYPE_CHECKING:
+    from reconciler.report import Report
+    from rosterd.settings import DirectorySettings, Settings
+    from store.database import Store
+
+Full = Annotated[bool, typer.Option("--full", help="Compare everybody, not only those about whom something changed.")]
+
+
+def plan(
+    context: typer.Context,
+    directory: Annotated[
+        str, typer.Argument(metavar="DIRECTORY", help="Its id in the configuration.", autocompletion=complete_directory)
+    ],
+    full: Full = False,
+    as_json: Json = False,
+) -> None:
+    """Read a directory and show what a sync would do; the workspace is not changed.
+
+    Exit code 0: nothing to do · 2: there are changes · 3: a guard would hold some of them.
+
+    [bold]Examples[/bold]
+
+      rosterd plan acme-okta
+      rosterd plan acme-okta --full --json | jq .counts
+    """
+    from rosterd.wiring import require_pulled, require_secrets
+
+    settings = settings_of(context)
+    wanted = directory_named(settings, directory)
+    require_pulled(wanted)
+    require_secrets(settings, (wanted,))
+    with opened(settings) as store:
+        report = run(settings, store, wanted, verify=full, apply=False, silent=as_json)
+        _print(settings, store, [report], as_json=as_json, one=True)
+    raise typer.Exit(plan_code(report))
+
+
+def sync(
+    context: typer.Context,
+    directories: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DIRECTORY", show_default=False, autocompletion=complete_directory,
+            help="Their ids in the configuration; if none is given, all that are read.",
+        ),
+    ] = None,
+    full: Full = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Read directories, plan, guard, apply and report. One that fails does not stop the others.
+
+    Exit code 0: done, or nothing to do · 1: something failed · 3: a guard holds some changes · 4: another run holds
+    the workspace.
+
+    [bold]Examples[/bold]
+
+      rosterd sync                        every directory
+      rosterd sync acme-okta              one of them
+      rosterd sync acme-okta --full       and compare everybody, to find drift
+    """
+    from rosterd.settings.kinds import PULLED
+    from rosterd.wiring import require_pulled, require_secrets
+
+    settings = settings_of(context)
+    wanted = chosen(settings, directories or [])
+    if not directories:
+        wanted = tuple(each for each in wanted if each.kind in PULLED)
+    for each in wanted:
+        require_pulled(each)
+    if not wanted:
+        say("no directory is configured that is read: add a [[directory]] (rosterd config example)")
+    require_secrets(settings, wanted)
+    with opened(settings) as store:
+        if len(wanted) == 1:
+            results: list[Report | Failed] = [run(settings, store, wanted[0], verify=full, silent=as_json)]
+        else:
+            results = [_attempt(settings, store, each, verify=full, silent=as_json) for each in wanted]
+        _print(settings, store, results, as_json=as_json, one=len(wanted) == 1)
+    raise typer.Exit(sync_code(results))
+
+
+def run(
+    settings: "Settings", store: "Store", directory: "DirectorySettings", *, verify: bool = False, apply: bool = True,
+    silent: bool = False,
+) -> "Report":  # fmt: skip
+    """One run of one directory with progress on standard error.
+
+    Raises:
+        RunError: it could not begin, or the store refused.
+    """
+    from rosterd.wiring import run_directory
+
+    with progress(directory.id, silent=silent) as told:
+        return asyncio.run(run_directory(settings, store, directory, progress=told, verify=verify, apply=apply))
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A run among several that has no report in the store: the reason, and in the JSON array a report that says so."""
+
+    error: RunError
+    report: "Report"
+
+
+def _attempt(
+    settings: "Settings", store: "Store", directory: "DirectorySettings", *, verify: bool, silent: bool
+) -> "Report | Failed":
+    from reconciler.report import Report
+    from reconciler.sync import Mode
+    from rosterd.ports import now
+
+    began = now()
+    try:
+        return run(settings, store, directory, verify=verify, silent=silent)
+    except RunError as error:
+        mode: Mode = "full" if verify else "incremental"
+        return Failed(error, Report("", directory.workspace, directory.id, "manual", mode, "failed", began, now(),
+                                    error=error.as_dict()))  # fmt: skip
+
+
+def _print(
+    settings: "Settings", store: "Store", results: "Iterable[Report | Failed]", *, as_json: bool, one: bool
+) -> None:
+    if not as_json:
+        for result in results:
+            _show(settings, store, result)
+        return
+    documents = (_document(store, result) for result in results)
+    write(array(documents) if not one else (piece for pieces in documents for piece in (*pieces, "\n")))
+    flush()
+
+
+def _document(store: "Store", result: "Report | Failed") -> Iterator[str]:
+    from reconciler.report import to_json
+    from store.runs import actions_of
+
+    if isinstance(result, Failed):
+        return to_json(result.report, ())
+    return to_json(result, actions_of(store, result.run))
+
+
+def _show(settings: "Settings", store: "Store", result: "Report | Failed") -> None:
+    from rosterd.render.text import report_text
+    from store.runs import actions_of
+
+    if isinstance(result, Failed):
+        fix = f"\n  {result.error.fix}" if result.error.fix else ""
+        say(f"error: {result.report.directory}: {result.error}{fix}")
+        return
+    more = command_line("report", result.run, config=settings.file)
+    show(*report_text(result, actions_of(store, result.run), more=more), "")
+
+
+def plan_code(report: "Report") -> int:
+    """The exit code of `plan`."""
+    return sync_code([report]) or (CHANGES if report.changes else 0)
+
+
+def sync_code(results: "Iterable[Report | Failed]") -> int:
+    """The exit code of `sync`: the gravest of its runs, an error before a held workspace before held changes."""
+    codes = {_code(result) for result in results}
+    return next((code for code in (ERROR, BUSY, HELD) if code in codes), 0)
+
+
+def _code(result: "Report | Failed") -> int:
+    if isinstance(result, Failed):
+        return BUSY if result.error.code == "workspace_busy" else ERROR
+    if result.state in ("blocked", "failed", "partial"):
+        return ERROR
+    return HELD if result.counts.held else 0

@@ -1,0 +1,232 @@
+"""From settings to what a run needs: a policy, an open connector, an open store, and the run itself.
+
+Here meet the configuration (rosterd/settings), the edge (connectors) and the memory (store). Nothing is decided here
+and nothing printed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, get_args
+
+from pydantic import PrivateAttr
+
+import connectors
+from connectors.base import Connector, ConnectorConfig, Finding, Opened, SecretRef
+from reconciler.errors import RunError
+from reconciler.model import key
+from reconciler.policy import Change, Limit, Policy, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
+from reconciler.report import Report
+from reconciler.sync import Progress
+from rosterd.ports import run_once
+from rosterd.settings.kinds import PULLED, connector_config
+from rosterd.settings.loading import check_secrets
+from rosterd.settings.model import DirectorySettings, Limits, Settings, WorkspaceSettings
+from store.database import Store
+from store.database import open_store as open_database
+from store.mirror import bound
+
+
+class NotPulled(RunError):
+    """The directory tells rosterd; rosterd does not ask it."""
+
+    code = "not_pulled"
+
+
+class CannotSimulate(RunError):
+    """The file of a simulated directory is missing or of another kind."""
+
+    code = "cannot_simulate"
+
+
+# -- settings → policy --------------------------------------------------------------------------------------------
+
+
+def policy_of(settings: Settings, directory: DirectorySettings) -> Policy:
+    """What configuration says about a directory and its workspace, as the core reads it; addresses are folded."""
+    workspace = settings.workspace_of(directory)
+    domains = frozenset(key(domain) for domain in workspace.email_domains)
+    return Policy(
+        workspace=workspace.id,
+        directory=directory.id,
+        match=directory.match,
+        nested=directory.nested_groups,
+        scope=Scope(domains, directory.scope_groups, directory.guests),
+        axes=_axes(workspace),
+        sources=tuple(
+            RoleSource(role.axis, role.attribute or "", tuple(role.groups.items())) for role in directory.role
+        ),
+        rules=tuple(RoleRule(tuple(rule.when.items()), tuple(rule.force.items())) for rule in workspace.role_rule),
+        teams=tuple(TeamMapping(team.group, team.team) for team in directory.team),
+        protected=frozenset(key(address) for address in workspace.protected),
+        limits=_limits(workspace.limits),
+    )
+
+
+def _axes(workspace: WorkspaceSettings) -> tuple[RoleAxis, ...]:
+    return tuple(
+        RoleAxis(
+            role.axis,
+            role.values,
+            role.default,
+            role.when_absent,
+            role.protect_last or "",
+            frozenset(role.disabled_values),
+        )
+        for role in workspace.role
+    )
+
+
+def _limits(limits: Limits) -> dict[Change, Limit]:
+    changes: tuple[Change, ...] = get_args(Change)
+    written = {change: limits.of(change) for change in changes}
+    return {
+        change: Limit(limit.count, limit.percent, limit.floor) for change, limit in written.items() if not limit.off
+    }
+
+
+# -- what has to be opened ----------------------------------------------------------------------------------------
+
+
+def open_store(settings: Settings) -> Store:
+    """The store of `[store] url`, its schema up to date; close it afterwards.
+
+    Raises:
+        StoreError: it cannot be reached or is newer than this program.
+    """
+    return open_database(settings.store.url)
+
+
+def require_secrets(settings: Settings, directories: tuple[DirectorySettings, ...]) -> None:
+    """Looks up every secret that reading these directories needs; a simulated one needs none.
+
+    Raises:
+        ConfigError: it lists all that are missing.
+    """
+    if wanted := tuple(directory.id for directory in directories if directory.simulate is None):
+        check_secrets(settings, wanted)
+
+
+def require_pulled(directory: DirectorySettings) -> None:
+    """
+    Raises:
+        NotPulled: this is a kind that tells rosterd by itself.
+    """
+    if directory.kind not in PULLED:
+        raise NotPulled(
+            f"directory {directory.id} is of kind {directory.kind}: it is told, not asked",
+            where=directory.id,
+            fix="its identity provider pushes every change by itself; sync and plan are for "
+            f"{', '.join(sorted(PULLED))} directories",
+        )
+
+
+@asynccontextmanager
+async def connect(directory: DirectorySettings) -> AsyncIterator[Connector]:
+    """The connector of a directory, open in this event loop; with `simulate`, the simulator runs as long.
+
+    Raises:
+        NotPulled: the directory is of a kind that is not asked.
+        CannotSimulate: there is no such world.
+        Refused: a secret is missing or unusable.
+    """
+    require_pulled(directory)
+    with _served(directory) as config:
+        connector = connectors.open_connector(config, Opened(directory.id))
+        try:
+            yield connector
+        finally:
+            await connector.close()
+
+
+@contextmanager
+def _served(directory: DirectorySettings) -> Iterator[ConnectorConfig]:
+    """The connector's configuration; for a simulated directory, of the simulator that serves it meanwhile."""
+    config = connector_config(directory)
+    if directory.simulate is None:
+        yield config
+        return
+    from rosterd.simulators import Simulator, World
+
+    try:
+        world = World.load(directory.simulate)
+        simulator = Simulator(world.kind, world)
+    except (OSError, ValueError) as exc:
+        reason = getattr(exc, "strerror", None) or str(exc)
+        raise CannotSimulate(
+            f"the simulated directory {directory.id} cannot be read: {reason}",
+            where=str(directory.simulate),
+            fix="correct simulate in [[directory]], or make it again with: rosterd demo",
+        ) from exc
+    with simulator:
+        yield config.model_copy(update=_addresses(simulator.kind, simulator.url, simulator.credentials))
+
+
+class _Throwaway(SecretRef):
+    """The secret of a simulator, which lives no longer than it and is written nowhere."""
+
+    _text: str = PrivateAttr(default="")
+
+    @classmethod
+    def of(cls, text: str) -> "_Throwaway":
+        made = cls(env="SIMULATED")
+        made._text = text
+        return made
+
+    def reveal(self) -> str:
+        return self._text
+
+
+def _addresses(kind: str, url: str, credentials: dict[str, Any]) -> dict[str, Any]:
+    """The keys that lead a connector to a simulator."""
+    if kind == "okta":
+        return {"endpoint": url, "token": _Throwaway.of(credentials["token"]), "client_id": None, "private_key": None}
+    if kind == "entra":
+        ids = {name: credentials[name] for name in ("tenant_id", "client_id")}
+        secret = _Throwaway.of(credentials["client_secret"])
+        return {"endpoint": url, "authority": url, "client_secret": secret, "certificate": None, **ids}
+    import msgspec
+
+    account = _Throwaway.of(msgspec.json.encode(credentials["service_account"]).decode())
+    ids = {name: credentials[name] for name in ("subject", "customer")}
+    return {"endpoint": url, "token_endpoint": f"{url}/token", "service_account": account, **ids}
+
+
+# -- what is done with it -----------------------------------------------------------------------------------------
+
+
+async def run_directory(
+    settings: Settings, store: Store, directory: DirectorySettings, *, progress: Progress, verify: bool = False,
+    apply: bool = True,
+) -> Report:  # fmt: skip
+    """One run of one directory (ports.run_once) over a connector opened for it. Ctrl-C is heeded between batches.
+
+    Raises:
+        RunError: it could not begin (NotPulled, Refused, WorkspaceBusy …) or the store refused.
+    """
+
+    def heeding(phase: str, done: int, total: int | None) -> None:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+        progress(phase, done, total)
+
+    policy = policy_of(settings, directory)
+    async with connect(directory) as connector:
+        return await run_once(store, policy, connector, progress=heeding, verify=verify, apply=apply)
+
+
+async def check_directory(settings: Settings, store: Store, directory: DirectorySettings) -> list[Finding]:
+    """What the connector finds; a directory that cannot even be opened is a finding too."""
+    if directory.kind not in PULLED:
+        return [
+            Finding("ok", "told", f"a {directory.kind} directory is told, not asked: there is nothing to connect to")
+        ]
+    policy = policy_of(settings, directory)
+    with store.read() as connection:
+        names = bound(connection, directory.id)
+    try:
+        async with connect(directory) as connector:
+            return await connector.check(policy.wanted(names))
+    except RunError as error:
+        return [Finding("error", error.code, str(error), error.fix)]
