@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from reconciler.groups import resolve
 from reconciler.model import (
@@ -27,7 +27,7 @@ from reconciler.model import (
 )
 from reconciler.policy import Policy, match_key
 from reconciler.report import Complete
-from store.database import Store, bulk, scalar, translated
+from store.database import Store, bulk, rows, scalar, translated
 from store.mirror import bound, directory_row, groups_of
 
 _STAGING = (
@@ -122,7 +122,7 @@ class Staging:
             promotion.groups(complete=groups)
             promotion.edges()
             promotion.mark()
-            promotion.note(users=users, groups=groups)
+            promotion.note(users=users, groups=groups, short=self._short())
             names = {group.external_id: group.name for group in groups_of(connection, self._policy.directory)}
         unread = [end for end in self._ends if end.collection == "members" and not _complete(end)]
         reasons = [end.reason for end in self._ends if end.reason]
@@ -132,6 +132,10 @@ class Staging:
     def _whole(self, collection: str) -> bool:
         ends = [end for end in self._ends if end.collection == collection]
         return bool(ends) and all(_complete(end) for end in ends)
+
+    def _short(self) -> bool:
+        """Whether the listing of groups came back short, so that some were not even asked for their members."""
+        return any(end.collection == "groups" and end.completeness is Completeness.PARTIAL for end in self._ends)
 
     def discard(self) -> None:
         """Drops the staging tables and gives the connection back."""
@@ -257,15 +261,24 @@ class _Promotion:
             f" WHERE m.match_key <> ''{upsert}"
         )
         self._run(f"{into}SELECT DISTINCT :d, member_id, :mark FROM stage_edges_changed WHERE NOT nested{upsert}")
-        # A nested group came or went: everybody below it gains or loses what is above.
-        self._run(
-            "WITH RECURSIVE below (group_id) AS (SELECT member_id FROM stage_edges_changed WHERE nested"
-            " UNION SELECT e.member_id FROM mirror_edge e JOIN below b ON e.directory = :d AND e.group_id = b.group_id"
-            f" AND e.nested = TRUE) {into}SELECT DISTINCT :d, e.member_id, :mark FROM mirror_edge e JOIN below b"
-            f" ON e.directory = :d AND e.group_id = b.group_id WHERE e.nested = FALSE{upsert}"
-        )
+        nested = rows(self._connection, "SELECT DISTINCT member_id FROM stage_edges_changed WHERE nested")
+        self._mark_below({row[0] for row in nested})
 
-    def note(self, *, users: bool, groups: bool) -> None:
+    def _mark_below(self, groups: set[str]) -> None:
+        """A nested group came or went, or a name means another group: everybody below gains or loses what is above."""
+        if not groups:
+            return
+        sql = text(
+            "WITH RECURSIVE below (group_id) AS (SELECT group_id FROM mirror_edge WHERE directory = :d"
+            " AND group_id IN :groups UNION SELECT e.member_id FROM mirror_edge e JOIN below b ON e.directory = :d"
+            " AND e.group_id = b.group_id AND e.nested = TRUE) INSERT INTO pending (directory, external_id, mark)"
+            " SELECT DISTINCT :d, e.member_id, :mark FROM mirror_edge e JOIN below b ON e.directory = :d"
+            " AND e.group_id = b.group_id WHERE e.nested = FALSE"
+            " ON CONFLICT (directory, external_id) DO UPDATE SET mark = excluded.mark"
+        ).bindparams(bindparam("groups", expanding=True))
+        self._connection.execute(sql, {"d": self._directory, "mark": self._mark, "groups": sorted(groups)})
+
+    def note(self, *, users: bool, groups: bool, short: bool) -> None:
         """The directory's own row: generation, what was complete when; names resolved to ids; groups read whole."""
         self._run("UPDATE directory SET generation = :mark WHERE id = :d")
         for column, whole in (("users_complete_at", users), ("groups_complete_at", groups)):
@@ -274,6 +287,14 @@ class _Promotion:
         unread = scalar(self._connection, "SELECT count(*) FROM stage_end WHERE NOT complete")
         if users and groups and not unread:
             self._run("UPDATE directory SET complete_at = :now WHERE id = :d")
+        # A read that came back short hides who moved into the group, whatever an earlier one saw.
+        unread_groups = "NOT IN (SELECT group_id FROM stage_end WHERE complete)" if short else (
+            "IN (SELECT group_id FROM stage_end WHERE NOT complete)"
+        )  # fmt: skip
+        self._run(
+            "UPDATE mirror_group SET members_complete_at = NULL WHERE directory = :d"
+            f" AND members_complete_at IS NOT NULL AND external_id {unread_groups}"
+        )
         self._run(
             "UPDATE mirror_group SET members_complete_at = :now WHERE directory = :d AND external_id IN"
             " (SELECT group_id FROM stage_end WHERE complete)"
@@ -284,9 +305,12 @@ class _Promotion:
         listed: list[DirectoryGroup] = groups_of(self._connection, self._directory)
         known = bound(self._connection, self._directory)
         resolved = resolve(self._policy.refs, listed, known)
+        changed = {ref: group for ref, group in resolved.ids.items() if known.get(ref) != group}
         bulk(
             self._connection,
             "INSERT INTO binding (directory, ref, group_id) VALUES (?, ?, ?)"
             " ON CONFLICT (directory, ref) DO UPDATE SET group_id = excluded.group_id",
-            [(self._directory, ref, group) for ref, group in resolved.ids.items() if known.get(ref) != group],
+            [(self._directory, ref, group) for ref, group in changed.items()],
         )
+        if self._mark > 1:  # the first promotion marks everybody anyway
+            self._mark_below({known[ref] for ref in changed if ref in known} | set(changed.values()))

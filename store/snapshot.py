@@ -301,7 +301,8 @@ class _Chunk:
             return other, False, False
         state, now = self._standing.get(other.external_id, ("", ""))
         left = state == "gone" or (not state and self._view.users_known)
-        return other, left, not left and now != key
+        # Somebody whom no read has shown yet keeps the address: there is nothing to say that they gave it up.
+        return other, left, bool(state) and not left and now != key
 
 
 _EVIDENCE: dict[str | None, Evidence | None] = {None: None, **{kind.value: kind for kind in Evidence}}

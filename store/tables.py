@@ -48,7 +48,7 @@ class MirrorUser(SQLModel, table=True):
 
 
 class MirrorGroup(SQLModel, table=True):
-    """A group; `members_complete_at` is when its members were last read whole, None if never."""
+    """A group; `members_complete_at` is when its members were read whole, None if never or not the last time."""
 
     __tablename__ = "mirror_group"
     __table_args__ = ({"sqlite_with_rowid": False},)

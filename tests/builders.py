@@ -194,7 +194,7 @@ class Directory:
         for children in self.nested.values():
             children.discard(name)
 
-    async def check(self, wanted: Wanted) -> list[Finding]:
+    async def check(self, wanted: Wanted) -> list[Finding]:  # noqa: ARG002 - the protocol's argument
         """Nothing to find."""
         return []
 
