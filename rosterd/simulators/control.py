@@ -12,6 +12,7 @@ access (`ACCESS`). A list is applied in order; it stops at the first that fails,
 import inspect
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -60,13 +61,12 @@ def operate(vendor: Vendor, operation: dict[str, Any]) -> dict[str, str]:
     if name in CHANGES:
         function: Callable[..., object] = getattr(vendor.world, str(name))
     elif name in ACCESS:
-        function = inspect_partial(ACCESS[str(name)], vendor)
+        function = partial(ACCESS[str(name)], vendor)
     else:
         raise OperationError(f"unknown op {name!r}; known: {', '.join((*CHANGES, *ACCESS))}")
     try:
-        inspect.signature(function).bind(**given)
-        changed = function(**given)
-    except (TypeError, ValueError, UnknownError) as exc:
+        changed = function(**_arguments(function, given))
+    except (TypeError, ValueError, UnknownError, msgspec.ValidationError) as exc:
         raise OperationError(f"{name}: {exc}") from exc
     if isinstance(changed, Person):
         return {"op": str(name), "id": changed.id, "email": changed.email, "status": changed.status}
@@ -75,9 +75,16 @@ def operate(vendor: Vendor, operation: dict[str, Any]) -> dict[str, str]:
     )
 
 
-def inspect_partial(function: Callable[..., None], vendor: Vendor) -> Callable[..., None]:
-    """The function with the vendor filled in, its other parameters still visible to `inspect.signature`."""
-    return function.__get__(vendor)  # type: ignore[no-any-return]
+def _arguments(function: Callable[..., object], given: dict[str, Any]) -> dict[str, Any]:
+    """The parameters, held against the signature.
+
+    Raises:
+        TypeError: one is missing or unknown.
+        msgspec.ValidationError: one has the wrong type.
+    """
+    signature = inspect.signature(function)
+    signature.bind(**given)
+    return {name: msgspec.convert(value, signature.parameters[name].annotation) for name, value in given.items()}
 
 
 def summary(world: World) -> dict[str, Any]:

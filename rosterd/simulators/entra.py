@@ -30,7 +30,9 @@ _USER_FILTER = filters.Dialect(
     fold=True,
 )
 _GROUP_FILTER = filters.Dialect("'", {"id": _EQ, "displayName": _TEXT, "mail": _TEXT}, fold=True)
-_MAX_TOP, _DEFAULT_TOP, _EXPANDED_MEMBERS = 999, 100, 20
+_MAX_TOP, _DEFAULT_TOP = 999, 100
+_EXPANDED_TOP, _EXPANDED_MEMBERS = 100, 20  # facts §3.3
+_MEDIA = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,8 @@ class Entra(EntraAccess):
         self.only(call, "$select", "$expand")
         self.require("User.Read.All")
         person = self.world.person(call.route["id"])
-        if person.status == "deleted":
-            raise UnknownError(person.id)
+        if person.status == "deleted" or call.route["id"].casefold() not in (person.id, person.user_name.casefold()):
+            raise UnknownError("user", call.route["id"])
         selection = Selection.read(call, self.objects(call), USER, "manager")
         body = {"@odata.context": self._context(call, "users", selection) + "/$entity"}
         return self._with_units(answer({**body, **self.objects(call).user(person, selection)}), call, 1)
@@ -165,7 +167,7 @@ class Entra(EntraAccess):
     def _one(self, call: Call) -> Group:
         group = self.world.groups.get(call.route["id"])
         if group is None:
-            raise UnknownError(call.route["id"])
+            raise UnknownError("group", call.route["id"])
         return group
 
     def _group(self, group: Group, objects: Objects, selection: Selection) -> dict[str, object]:
@@ -252,7 +254,7 @@ class Entra(EntraAccess):
         if int(text) > _MAX_TOP:
             limit = f"Invalid page size specified: '{text}'. Must be between 1 and {_MAX_TOP} inclusive."
             raise graph_error(400, "Request_BadRequest", limit)
-        return int(text)
+        return min(int(text), _EXPANDED_TOP) if "$expand" in call.query else int(text)
 
     def _context(self, call: Call, name: str, selection: Selection) -> str:
         chosen = f"({','.join(selection.names)})" if selection.explicit else ""
@@ -266,6 +268,7 @@ class Entra(EntraAccess):
     def _with_units(self, response: Response, call: Call, units: int) -> Response:
         """x-ms-resource-unit: $select −1, $expand +1, $top<20 −1, never below 1 (facts §5)."""
         units += ("$expand" in call.query) - ("$select" in call.query) - (int(call.query.get("$top", 100)) < 20)
+        response.headers["content-type"] = _MEDIA
         response.headers["x-ms-resource-unit"] = str(max(1, units))
         return response
 

@@ -1,5 +1,6 @@
 """Tokens and permissions of the simulated Entra tenant, and how Entra and Graph say no (facts §1.2, §6)."""
 
+import datetime as dt
 import secrets
 from typing import Any, ClassVar, Self
 
@@ -18,7 +19,11 @@ _SCOPE = "https://graph.microsoft.com/.default"
 def graph_error(status: int, code: str, message: str, headers: Headers = ()) -> Refusal:
     """Graph's error body."""
     request = guid("error", code, message)
-    inner = {"date": "2026-01-05T09:00:00", "request-id": request, "client-request-id": request}
+    inner = {
+        "date": f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%S}",
+        "request-id": request,
+        "client-request-id": request,
+    }
     return Refusal(
         answer({"error": {"code": code, "message": message, "innerError": inner}}, status=status, headers=headers)
     )
@@ -27,9 +32,15 @@ def graph_error(status: int, code: str, message: str, headers: Headers = ()) -> 
 def token_error(status: int, error: str, number: int, text: str) -> Refusal:
     """Entra's OAuth error body."""
     trace = guid("trace", error, number)
-    body = {"error": error, "error_description": f"AADSTS{number}: {text} Trace ID: {trace} Correlation ID: {trace}",
-            "error_codes": [number], "timestamp": "2026-01-05 09:00:00Z", "trace_id": trace, "correlation_id": trace,
-            "error_uri": f"https://login.microsoftonline.com/error?code={number}"}  # fmt: skip
+    body = {
+        "error": error,
+        "error_description": f"AADSTS{number}: {text} Trace ID: {trace} Correlation ID: {trace}",
+        "error_codes": [number],
+        "timestamp": f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%SZ}",
+        "trace_id": trace,
+        "correlation_id": trace,
+        "error_uri": f"https://login.microsoftonline.com/error?code={number}",
+    }
     return Refusal(answer(body, status=status))
 
 
@@ -52,7 +63,7 @@ class EntraAccess(Vendor):
 
     @classmethod
     def opened(cls, world: World, *, latency: float = 0.0) -> Self:
-        secret = secrets.token_urlsafe(30)
+        secret = world.secrets.setdefault("client_secret", secrets.token_urlsafe(30))
         return cls(world, client_id=guid("app", world.seed), client_secret=secret, latency=latency)
 
     def keys(self, url: str) -> dict[str, str]:

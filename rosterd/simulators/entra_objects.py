@@ -21,7 +21,7 @@ _DEFAULTS = {
         "surname userPrincipalName id"
     ),
     GROUP: words(
-        "id deletedDateTime classification createdDateTime creationOptions description displayName "
+        "id deletedDateTime classification createdDateTime description displayName "
         "expirationDateTime groupTypes isAssignableToRole mail mailEnabled mailNickname membershipRule "
         "membershipRuleProcessingState onPremisesDomainName onPremisesLastSyncDateTime onPremisesNetBiosName "
         "onPremisesSamAccountName onPremisesSecurityIdentifier onPremisesSyncEnabled preferredDataLocation "
@@ -39,17 +39,26 @@ _USER_LISTS = frozenset(
 _GROUP_LISTS = frozenset(
     words(
         "assignedLabels assignedLicenses groupTypes infoCatalogs onPremisesProvisioningErrors proxyAddresses "
-        "resourceBehaviorOptions resourceProvisioningOptions serviceProvisioningErrors creationOptions"
+        "resourceBehaviorOptions resourceProvisioningOptions serviceProvisioningErrors"
     )
 )
 _EMPTY_LISTS = _USER_LISTS | _GROUP_LISTS
-# Kept outside the directory: readable one by one, 501 in a collection (facts §2).
-ELSEWHERE = frozenset(
-    words(
-        "aboutMe birthday hireDate interests mySite pastProjects preferredName responsibilities schools skills "
-        "mailboxSettings deviceEnrollmentLimit print"
-    )
-)
+# Kept outside the directory, in Exchange or SharePoint: readable one by one, 501 in a collection (facts §2).
+ELSEWHERE = {
+    USER: frozenset(
+        words(
+            "aboutMe birthday hireDate interests mySite pastProjects preferredName responsibilities schools skills "
+            "mailboxSettings deviceEnrollmentLimit print"
+        )
+    ),
+    GROUP: frozenset(
+        words(
+            "accessType allowExternalSenders autoSubscribeNewMembers hideFromAddressLists hideFromOutlookClients "
+            "isArchived isFavorite isSubscribedByMail unseenConversationsCount unseenCount unseenMessagesCount "
+            "welcomeMessageEnabled"
+        )
+    ),
+}
 _NULLS = {
     USER: frozenset(
         words(
@@ -68,7 +77,8 @@ _NULLS = {
             "deletedDateTime classification expirationDateTime isAssignableToRole membershipRule "
             "membershipRuleProcessingState onPremisesDomainName onPremisesLastSyncDateTime onPremisesNetBiosName "
             "onPremisesSamAccountName onPremisesSecurityIdentifier onPremisesSyncEnabled preferredDataLocation "
-            "preferredLanguage renewedDateTime securityIdentifier theme visibility"
+            "preferredLanguage renewedDateTime securityIdentifier theme visibility hasMembersWithLicenseErrors "
+            "isManagementRestricted licenseProcessingState onPremisesExtensionAttributes organizationId uniqueName"
         )
     ),
 }
@@ -125,7 +135,7 @@ class Objects:
                 found[name] = [] if name in _EMPTY_LISTS else None
         if selection.expand and person.manager:
             boss = self._world.people[person.manager]
-            found["manager"] = {"@odata.type": f"#{USER}", **self.user(boss, Selection.default(USER))}
+            found["manager"] = {"@odata.type": f"#{USER}", **self.user(boss, self._expanded(selection.expand))}
         return found
 
     def group(self, group: Group, selection: Selection) -> dict[str, Any]:
@@ -151,13 +161,21 @@ class Objects:
 
     def check(self, name: str, kind: str) -> None:
         """Refuses a property that the type does not have (400) or that no collection holds (501)."""
-        if name in ELSEWHERE and kind != GROUP:
+        if any(name in ELSEWHERE[of] for of in ([kind] if kind else ELSEWHERE)):
             raise graph_error(501, "NotImplemented", f"The property '{name}' cannot be selected on a collection.")
         if kind != GROUP and name.startswith(self._prefix) and name.removeprefix(self._prefix) in self._world.schema:
             return
         if name not in known(kind):
             message = f"Could not find a property named '{name}' on type '{kind or 'microsoft.graph.directoryObject'}'."
             raise graph_error(400, "Request_BadRequest", f"Parsing OData Select and Expand failed: {message}")
+
+    def _expanded(self, expand: str) -> Selection:
+        """`manager($select=id,displayName)`: the properties of an expanded object."""
+        _, _, inner = expand.removesuffix(")").partition("($select=")
+        names = tuple(inner.split(",")) if inner else _DEFAULTS[USER]
+        for name in names:
+            self.check(name, USER)
+        return Selection(names)
 
     def _extension(self, person: Person, name: str) -> dict[str, Any]:
         value = person.attributes.get(name.removeprefix(self._prefix))

@@ -1,8 +1,9 @@
 """Fills an empty world with an organisation: people of many names, departments, groups, a few who are suspended.
 
 What every generated world has: an admins group with a handful of active people; one group per department; other
-groups with people from everywhere; one person in forty suspended; and, where the vendor nests, "Design" inside
-"Product". Google groups have an owner (a listing asked for `roles=MEMBER` loses them), worlds of other kinds do not.
+groups with people from everywhere; one person in forty suspended (the 21st, the 61st, …); and, where the vendor nests,
+"Design" inside "Product". Google groups have an owner (a listing asked for `roles=MEMBER` loses them), groups of other
+kinds do not.
 """
 
 from rosterd.simulators.ids import draw
@@ -22,7 +23,7 @@ def generate(world: World, users: int, groups: int, admins: str) -> World:
         _fill(world, made[1:], people)
         _nest(world, made)
     for number, person in enumerate(people):
-        if number % _SUSPENDED_EACH == _SUSPENDED_EACH - 3:
+        if number % _SUSPENDED_EACH == _SUSPENDED_EACH // 2:
             world.suspend(person.id)
     return world
 

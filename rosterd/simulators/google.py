@@ -14,7 +14,7 @@ from starlette.responses import Response
 from rosterd.simulators import google_objects as objects
 from rosterd.simulators.google_access import GoogleAccess, api_error, invalid
 from rosterd.simulators.google_fields import Mask
-from rosterd.simulators.web import Call, Endpoint, Listing, answer, cursor, encode, http_date, position
+from rosterd.simulators.web import Call, Endpoint, Listing, Shape, answer, cursor, encode, http_date, position
 from rosterd.simulators.world import Group, Person, UnknownError
 
 # Parameters that every method of the API takes (discovery document, "parameters").
@@ -82,14 +82,14 @@ class Google(GoogleAccess):
         self.require(call, "admin.directory.user.readonly")
         person = self.world.person(call.route["userKey"])
         if person.status == "deleted":
-            raise UnknownError(f"userKey {person.id}")
+            raise UnknownError("user", person.id)
         return answer(self._mask(call, "User").of(self._user(person.id, self._view(call))))
 
     def _user(self, person_id: str, view: _View) -> dict[str, object]:
         return objects.user(self.world, self.world.people[person_id], view.schemas, admin=self._is_admin(person_id))
 
     def _is_admin(self, person_id: str) -> bool:
-        return self.world.people[person_id].email == self.subject
+        return self._admin_id == person_id
 
     def _view(self, call: Call) -> _View:
         projection = call.query.get("projection", "basic").lower()
@@ -146,20 +146,25 @@ class Google(GoogleAccess):
         listing = self.listings.get(("members", group.id, roles, deep), lambda: self._members(group, roles, deep))
 
         def join(found: list[str], mask: Mask) -> bytes:
-            return b",".join(self._member(group, i, mask) for i in found)
+            return self._join_members(group, found, mask)
 
         return self._list(call, _List("members", "Member", listing, join, 200, 200))
 
-    def _member(self, group: Group, member_id: str, mask: Mask) -> bytes:
-        role = "OWNER" if member_id in group.owners else "MEMBER"
-        shape = self.shapes.get(("member", role, mask), lambda i: mask.of(objects.member(self.world, i, role)))
-        return shape.one(member_id)
+    def _join_members(self, group: Group, found: list[str], mask: Mask) -> bytes:
+        def shape(role: str) -> Shape:
+            return self.shapes.get(("member", role, mask), lambda i: mask.of(objects.member(self.world, i, role)))
+
+        owners = set(group.owners).intersection(found)
+        if not owners:
+            return shape("MEMBER").join(found)
+        owner, member = shape("OWNER"), shape("MEMBER")
+        return b",".join([(owner if i in owners else member).join([i]) for i in found])
 
     def _group(self, call: Call) -> Group:
         key = call.route["groupKey"]
         group = self.world.groups.get(key) or (self.world.group(key) if "@" in key else None)
         if group is None:
-            raise UnknownError(f"groupKey {key}")
+            raise UnknownError("group", key)
         return group
 
     def _groups(self, text: str, member: str) -> Iterable[tuple[int, str]]:
@@ -241,12 +246,11 @@ class Google(GoogleAccess):
         else:
             head["nextPageToken"] = cursor(following)
         shown = encode({name: value for name, value in head.items() if mask.has(name)})
-        if not ids or not mask.has(asked.key):
+        below = mask.inside(asked.key)
+        if not ids or below is None:
             return answer(shown)
         comma = b"," if len(shown) > len(b"{}") else b""
-        return answer(
-            shown[:-1] + comma + f'"{asked.key}":['.encode() + asked.join(ids, mask.inside(asked.key)) + b"]}"
-        )
+        return answer(shown[:-1] + comma + f'"{asked.key}":['.encode() + asked.join(ids, below) + b"]}")
 
     def _limit(self, call: Call, asked: _List) -> int:
         text = call.query.get("maxResults", str(asked.default))

@@ -6,7 +6,7 @@ import jwt
 from starlette.responses import Response
 
 from rosterd.simulators.ids import guid
-from rosterd.simulators.signing import claims_of, fresh_key
+from rosterd.simulators.signing import claims_of, key_of
 from rosterd.simulators.web import Call, Endpoint, Headers, Refusal, Vendor, answer
 from rosterd.simulators.world import Kind, UnknownError, World
 
@@ -61,6 +61,7 @@ class GoogleAccess(Vendor):
         super().__init__(world, latency=latency)
         self.client_email = client_email
         self.subject = subject
+        self._admin_id = world.person(subject).id if world.people else ""
         self.public_key = public_key
 
     @classmethod
@@ -75,7 +76,7 @@ class GoogleAccess(Vendor):
 
     def credentials(self, url: str) -> dict[str, Any]:
         """`service_account` is the content of a key file whose `token_uri` is this server's."""
-        private_key, self.public_key = fresh_key()
+        private_key, self.public_key = key_of(self.world.secrets)
         account = {
             "type": "service_account",
             "project_id": _project(self.world),

@@ -5,7 +5,7 @@ not have are refused, as Google refuses them.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rosterd.simulators.names import words
@@ -51,6 +51,7 @@ class Mask:
     """Which fields of an object are shown; hashable, so that answers can be kept per mask."""
 
     tree: Tree | None = None
+    _inside: dict[str, "Mask | None"] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def read(cls, text: str, schema: str) -> "Mask":
@@ -64,14 +65,13 @@ class Mask:
         return cls(tree)
 
     def has(self, name: str) -> bool:
-        return self.tree is None or any(field in (name, "*") for field, _ in self.tree)
+        return self.inside(name) is not None
 
-    def inside(self, name: str) -> "Mask":
-        """The mask that applies below a field."""
-        if self.tree is None:
-            return self
-        parts = [below for field, below in self.tree if field in (name, "*")]
-        return Mask() if None in parts else Mask(tuple(row for part in parts if part is not None for row in part))
+    def inside(self, name: str) -> "Mask | None":
+        """The mask that applies below a field, None when the field is not shown."""
+        if name not in self._inside:
+            self._inside[name] = self._work_out(name)
+        return self._inside[name]
 
     def of(self, value: Any) -> Any:
         """The part of a value that the mask shows."""
@@ -81,15 +81,24 @@ class Mask:
             return [self.of(item) for item in value]
         if not isinstance(value, dict):
             return value
-        return {name: self.inside(name).of(below) for name, below in value.items() if self.has(name)}
+        shown = ((name, self.inside(name), below) for name, below in value.items())
+        return {name: mask.of(below) for name, mask, below in shown if mask is not None}
+
+    def _work_out(self, name: str) -> "Mask | None":
+        if self.tree is None:
+            return self
+        parts = [below for asked, below in self.tree if asked in (name, "*")]
+        if not parts:
+            return None
+        return Mask() if None in parts else Mask(tuple(row for part in parts if part is not None for row in part))
 
 
 def _fields(tokens: list[str], at: int, schema: str) -> tuple[Tree, int]:
     """A comma-separated list of fields from `at` on; ends at ")" or at the end."""
     found: list[tuple[str, Tree | None]] = []
     while True:
-        field, at = _field(tokens, at, schema)
-        found.append(field)
+        row, at = _field(tokens, at, schema)
+        found.append(row)
         if at >= len(tokens) or tokens[at] != ",":
             return tuple(found), at
         at += 1

@@ -49,6 +49,8 @@ def user(world: World, person: Person, schemas: frozenset[str] | None, *, admin:
         found["organizations"] = [{"title": person.title, "department": person.department, "primary": True}]
     if person.manager:
         found["relations"] = [{"value": world.people[person.manager].email, "type": "manager"}]
+    if person.aliases:
+        found["aliases"] = person.aliases
     if person.guest:
         found["isGuestUser"] = True
     return found | _leaving(person) | _custom(person, schemas)

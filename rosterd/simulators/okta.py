@@ -78,10 +78,13 @@ class Okta(OktaAccess):
     def _by_login(self, key: str) -> Person:
         """By login, or by its part before the @ while that is unambiguous."""
         if "@" in key:
-            return self.world.person(key)
+            person = self.world.person(key)
+            if person.user_name.casefold() != key.casefold():  # found by an email address that is no login
+                raise UnknownError("User", key)
+            return person
         found = [p for p in self.world.people.values() if p.user_name.partition("@")[0].casefold() == key.casefold()]
         if len(found) != 1:
-            raise UnknownError(f"{key} (User)")
+            raise UnknownError("User", key)
         return found[0]
 
     def _user_renderer(self, call: Call) -> Callable[[str], object]:
@@ -152,7 +155,7 @@ class Okta(OktaAccess):
     def _group(self, call: Call) -> Group:
         group = self.world.groups.get(call.route["groupId"])
         if group is None:
-            raise UnknownError(f"{call.route['groupId']} (UserGroup)")
+            raise UnknownError("UserGroup", call.route["groupId"])
         return group
 
     def _groups(self, call: Call) -> Listing:
@@ -175,7 +178,7 @@ class Okta(OktaAccess):
     def user_schema(self, call: Call) -> Response:
         self.only(call)
         if call.route["schemaId"] != "default":
-            raise UnknownError(f"{call.route['schemaId']} (UserSchema)")
+            raise UnknownError("UserSchema", call.route["schemaId"])
         return answer(okta_objects.user_schema(self.world, call.base))
 
     def _predicate(self, text: str, dialect: filters.Dialect) -> filters.Predicate:

@@ -8,7 +8,7 @@ import jwt
 from starlette.responses import Response
 
 from rosterd.simulators.ids import draw
-from rosterd.simulators.signing import claims_of, fresh_key
+from rosterd.simulators.signing import claims_of, key_of
 from rosterd.simulators.web import Call, Endpoint, Headers, Refusal, Vendor, answer, http_date
 from rosterd.simulators.world import Kind, World
 
@@ -65,7 +65,7 @@ class OktaAccess(Vendor):
 
     @classmethod
     def opened(cls, world: World, *, latency: float = 0.0) -> Self:
-        token = f"00{secrets.token_urlsafe(30)}"
+        token = world.secrets.setdefault("token", f"00{secrets.token_urlsafe(30)}")
         return cls(world, ssws_token=token, client_id=f"0oa{draw('app', world.seed) % 10**17:017d}", latency=latency)
 
     def keys(self, url: str) -> dict[str, str]:
@@ -73,7 +73,7 @@ class OktaAccess(Vendor):
 
     def credentials(self, url: str) -> dict[str, Any]:  # noqa: ARG002 - the same wherever it is served
         """`token` (SSWS), and the service app's `client_id` and `private_key` (PEM)."""
-        private_key, self.public_key = fresh_key()
+        private_key, self.public_key = key_of(self.world.secrets)
         return {"token": self.ssws_token, "client_id": self.client_id, "private_key": private_key}
 
     # -- every request --------------------------------------------------------------------------------------------

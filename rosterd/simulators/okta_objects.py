@@ -128,7 +128,7 @@ def group(found: Group, base: str, *, stats: bool = False) -> dict[str, Any]:
         "lastMembershipUpdated": found.membership_updated,
         "objectClass": ["okta:user_group"],
         "type": "OKTA_GROUP",
-        "profile": {"name": found.name, "description": found.description or None},
+        "profile": {"name": found.name, **({"description": found.description} if found.description else {})},
         "_links": {"logo": logo, "users": {"href": f"{href}/users"}, "apps": {"href": f"{href}/apps"}},
     }
     if stats:

@@ -1,4 +1,4 @@
-"""Signed assertions: a key pair that is gone when the simulator is, and reading what a client signed."""
+"""Signed assertions: the key pair of a made-up client, and reading what a client signed."""
 
 from typing import Any
 
@@ -9,8 +9,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 _ALGORITHMS = ["RS256", "PS256", "ES256"]
 
 
-def fresh_key() -> tuple[str, str]:
-    """(private PKCS#8 PEM, public PEM) of a new RSA key."""
+def key_of(kept: dict[str, str]) -> tuple[str, str]:
+    """(private PKCS#8 PEM, public PEM): the pair that is kept, else a new RSA key, which is kept from now on."""
+    if "private_key" not in kept:
+        kept["private_key"], kept["public_key"] = _fresh_key()
+    return kept["private_key"], kept["public_key"]
+
+
+def _fresh_key() -> tuple[str, str]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

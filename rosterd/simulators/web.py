@@ -137,7 +137,7 @@ class Vendor(ABC):
     @classmethod
     @abstractmethod
     def opened(cls, world: World, *, latency: float = 0.0) -> Self:
-        """The API over a world, with credentials made for the occasion."""
+        """The API over a world, with the world's credentials, or new ones."""
 
     @abstractmethod
     def keys(self, url: str) -> dict[str, str]:
@@ -145,7 +145,7 @@ class Vendor(ABC):
 
     @abstractmethod
     def credentials(self, url: str) -> dict[str, Any]:
-        """What a client needs to come in; asking for it twice may make a new key."""
+        """What a client needs to come in; made once per world."""
 
     @abstractmethod
     def endpoints(self) -> Sequence[Endpoint]: ...
@@ -205,7 +205,7 @@ class Vendor(ABC):
         except Refusal as refusal:
             return refusal.response
         except UnknownError as exc:
-            return self.not_found(str(exc)).response
+            return self.not_found(exc.key).response
 
 
 def _call(request: Request, body: bytes) -> Call:
@@ -280,9 +280,6 @@ class Shape:
         self._known: dict[str, bytes] = {}
         self._read = world.revision
 
-    def one(self, object_id: str) -> bytes:
-        return self.join([object_id])
-
     def join(self, object_ids: list[str]) -> bytes:
         """The objects, separated by commas."""
         self._forget_changed()
@@ -303,15 +300,15 @@ class Shape:
 
 
 class Shapes:
-    """The shapes in use; the oldest goes when there are too many."""
+    """The shapes in use; the one that was not asked for longest goes when there are too many."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._made: dict[Hashable, Shape] = {}
 
     def get(self, key: Hashable, render: Callable[[str], object]) -> Shape:
-        if key not in self._made:
-            while len(self._made) >= _KEPT_SHAPES:
-                del self._made[next(iter(self._made))]
-            self._made[key] = Shape(self._world, render)
-        return self._made[key]
+        shape = self._made.pop(key, None) or Shape(self._world, render)
+        self._made[key] = shape  # now the youngest
+        if len(self._made) > _KEPT_SHAPES:
+            del self._made[next(iter(self._made))]
+        return shape

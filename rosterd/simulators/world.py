@@ -34,7 +34,11 @@ _TEXT_FIELDS = ("given_name", "family_name", "email", "user_name", "title", "dep
 
 
 class UnknownError(LookupError):
-    """There is no such person or group."""
+    """There is no such person or group; `key` is what was asked for."""
+
+    def __init__(self, what: str, key: str) -> None:
+        super().__init__(f"no {what} {key!r}")
+        self.key = key
 
 
 class Person(msgspec.Struct, omit_defaults=True, gc=False):
@@ -57,6 +61,7 @@ class Person(msgspec.Struct, omit_defaults=True, gc=False):
     manager: str = ""
     attributes: dict[str, Any] = {}
     former_groups: list[str] = []  # Entra gives a restored account its groups back
+    aliases: list[str] = []  # Google keeps an old address as an alias
 
     @property
     def display_name(self) -> str:
@@ -76,20 +81,6 @@ class Group(msgspec.Struct, omit_defaults=True, gc=False):
     description: str = ""
     members: dict[str, int] = {}
     owners: list[str] = []
-
-
-class _Saved(msgspec.Struct):
-    """The shape of a saved world."""
-
-    kind: Kind
-    domain: str
-    seed: int
-    tenant: str
-    number: int
-    time: str
-    schema: list[str]
-    people: list[Person]
-    groups: list[Group]
 
 
 def stamp(moment: dt.datetime) -> str:
@@ -112,9 +103,10 @@ class World:
         self.schema: list[str] = ["jamie_role"]  # custom attributes that the directory's schema declares
         self.clock: Callable[[], dt.datetime] | None = None
         self.changes: list[str] = []  # ids in the order in which they changed; renderers read on from where they were
+        self.secrets: dict[str, str] = {}  # the simulator's throwaway credentials: a saved world keeps its own
         self.lock = threading.RLock()
-        self._number = 0
-        self._time = BEGAN
+        self.number = 0  # the last that was given to a person, a group or a membership
+        self.time = BEGAN  # of the last change
         self._keys: dict[str, str] = {}
 
     # -- reading --------------------------------------------------------------------------------------------------
@@ -127,13 +119,13 @@ class World:
     @property
     def now(self) -> dt.datetime:
         """The directory's own time: what its `Date` header says."""
-        return self.clock() if self.clock else self._time
+        return self.clock() if self.clock else self.time
 
     def person(self, key: str) -> Person:
-        """By id, user name or email address; names in any case."""
+        """By id, user name, email address or alias; names in any case."""
         person = self.people.get(key) or self.people.get(self._keys.get(key.casefold(), ""))
         if person is None:
-            raise UnknownError(f"no person {key!r}")
+            raise UnknownError("person", key)
         return person
 
     def group(self, key: str) -> Group:
@@ -144,7 +136,7 @@ class World:
         for group in self.groups.values():
             if wanted in (group.name.casefold(), group.email.casefold()):
                 return group
-        raise UnknownError(f"no group {key!r}")
+        raise UnknownError("group", key)
 
     def members(self, group: Group) -> list[Person]:
         """The direct members that are people."""
@@ -165,7 +157,7 @@ class World:
             person = Person(number, ids.person(self.kind, self.seed, number), user_name or email, email, given_name,
                             family_name, moment, moment, moment, title, department, status, guest, boss)  # fmt: skip
             self.people[person.id] = person
-            self._index(person)
+            self.index(person)
             self.changes.append(person.id)
             for name, value in (attributes or {}).items():
                 self.set_attribute(person.id, name, value)
@@ -206,7 +198,7 @@ class World:
                 report.manager = ""
                 self._touch(report)
             del self.people[found.id]
-            self._keys = {key: i for key, i in self._keys.items() if i != found.id}
+            self._forget_names(found)
             return self._touch(found)
 
     def rename(self, person: str, *, given_name: str | None = None, family_name: str | None = None,
@@ -219,11 +211,16 @@ class World:
                 user_name = email
             self._check_free(email or found.email, user_name or found.user_name, but=found.id)
             given = (given_name, family_name, email, user_name, title, department)
-            self._keys = {key: i for key, i in self._keys.items() if i != found.id}
+            self._forget_names(found)
+            if self.kind == "google" and email is not None and email.casefold() != found.email.casefold():
+                found.aliases = [
+                    *(alias for alias in found.aliases if alias.casefold() != email.casefold()),
+                    found.email,
+                ]
             for name, value in zip(_TEXT_FIELDS, given, strict=True):
                 if value is not None:
                     setattr(found, name, value)
-            self._index(found)
+            self.index(found)
             for report in self._reports(found):
                 self.changes.append(report.id)
             return self._touch(found)
@@ -287,7 +284,7 @@ class World:
         with self.lock:
             found, member_id = self.group(group), self._member_id(member)
             if member_id not in found.members:
-                raise UnknownError(f"{member!r} is not in group {found.name!r}")
+                raise UnknownError(f"member of {found.name!r}", member)
             self._drop_member(found, member_id)
             return found
 
@@ -302,25 +299,17 @@ class World:
         return generate(cls(kind, domain, seed=seed), users, groups, admins)
 
     def save(self, path: Path) -> None:
-        """Writes the world as JSON; a reader sees the old file or the new one, never half of it."""
-        with self.lock:
-            saved = _Saved(self.kind, self.domain, self.seed, self.tenant, self._number, stamp(self._time), self.schema,
-                           list(self.people.values()), list(self.groups.values()))  # fmt: skip
-            text = msgspec.json.encode(saved)
-        fresh = path.with_name(path.name + ".new")
-        fresh.write_bytes(text)
-        fresh.replace(path)
+        """Writes the world as JSON (saved.py)."""
+        from rosterd.simulators.saved import save
+
+        save(self, path)
 
     @classmethod
     def load(cls, path: Path) -> "World":
-        saved = msgspec.json.decode(path.read_bytes(), type=_Saved)
-        world = cls(saved.kind, saved.domain, seed=saved.seed, tenant=saved.tenant)
-        world._number, world._time, world.schema = saved.number, dt.datetime.fromisoformat(saved.time), saved.schema
-        world.people = {person.id: person for person in saved.people}
-        world.groups = {group.id: group for group in saved.groups}
-        for person in saved.people:
-            world._index(person)
-        return world
+        """The world as it was saved; it goes on as if nothing had happened."""
+        from rosterd.simulators.saved import load
+
+        return load(path)
 
     def free_address(self, name: str) -> str:
         """ "Ada Lovelace" → ada.lovelace@domain, or ada.lovelace2@domain when that is taken."""
@@ -332,20 +321,26 @@ class World:
     # -- inside ---------------------------------------------------------------------------------------------------
 
     def _next(self) -> int:
-        self._number += 1
-        return self._number
+        self.number += 1
+        return self.number
 
     def _tick(self) -> str:
-        self._time = self.clock() if self.clock else self._time + dt.timedelta(seconds=1)
-        return stamp(self._time)
+        self.time = self.clock() if self.clock else self.time + dt.timedelta(seconds=1)
+        return stamp(self.time)
 
     def _touch(self, person: Person) -> Person:
         person.updated = self._tick()
         self.changes.append(person.id)
         return person
 
-    def _index(self, person: Person) -> None:
-        self._keys[person.email.casefold()] = self._keys[person.user_name.casefold()] = person.id
+    def index(self, person: Person) -> None:
+        """Makes a person known by every name they have."""
+        for name in (person.email, person.user_name, *person.aliases):
+            self._keys[name.casefold()] = person.id
+
+    def _forget_names(self, person: Person) -> None:
+        for name in (person.email, person.user_name, *person.aliases):
+            self._keys.pop(name.casefold(), None)
 
     def _check_status(self, status: str) -> None:
         if status not in STATUSES[self.kind]:
