@@ -1,7 +1,8 @@
 """A simulated Google Workspace account: the Admin SDK Directory API for users, groups and members.
 
 After facts/directory-apis.md §2, §3, §5, §6, §8 and the discovery document admin.directory_v1. Tokens are in
-google_access.py, how an object looks in google_objects.py, `fields` masks in google_fields.py.
+google_access.py, how an object looks in google_objects.py, `fields` masks in google_fields.py. Parameters that are not
+simulated (orderBy, viewType, event) are refused like unknown ones, never ignored.
 """
 
 import re
@@ -20,8 +21,7 @@ from rosterd.simulators.world import Group, Person, UnknownError
 # Parameters that every method of the API takes (discovery document, "parameters").
 _STANDARD = ("alt", "fields", "prettyPrint", "quotaUser", "key", "$.xgafv", "uploadType", "upload_protocol")
 _LIST = ("maxResults", "pageToken", *_STANDARD)
-_USER_LIST = ("customer", "domain", "projection", "customFieldMask", "query", "showDeleted", "viewType", "event")
-_ORDERED = ("orderBy", "sortOrder")
+_USER_LIST = ("customer", "domain", "projection", "customFieldMask", "query", "showDeleted")
 _CLAUSE = re.compile(r"""(\w+)\s*([=:])\s*(?:'([^']*)'|"([^"]*)"|([^\s'"]+))\s*""")
 T = TypeVar("T")
 _ROLES = frozenset({"OWNER", "MANAGER", "MEMBER"})
@@ -64,12 +64,12 @@ class Google(GoogleAccess):
 
     def list_users(self, call: Call) -> Response:
         """All users, or with `showDeleted=true` only the deleted ones (facts §2)."""
-        query = self.only(call, *_USER_LIST, *_ORDERED, *_LIST)
+        query = self.only(call, *_USER_LIST, *_LIST)
         self.require(call, "admin.directory.user.readonly")
         self._account(call, "customer", "domain")
         deleted = query.get("showDeleted", "false") == "true"
-        text, view = query.get("query", ""), self._view(call)
-        listing = self.listings.get(("users", deleted, text), lambda: self._users(deleted, text))
+        text, view, domain = query.get("query", ""), self._view(call), query.get("domain", "")
+        listing = self.listings.get(("users", deleted, text, domain), lambda: self._users(deleted, text, domain))
 
         def join(found: list[str], mask: Mask) -> bytes:
             shape = self.shapes.get(("user", view, mask), lambda i: mask.of(self._user(i, view)))
@@ -78,7 +78,7 @@ class Google(GoogleAccess):
         return self._list(call, _List("users", "User", listing, join, 100, 500))
 
     def get_user(self, call: Call) -> Response:
-        self.only(call, "projection", "customFieldMask", "viewType", *_STANDARD)
+        self.only(call, "projection", "customFieldMask", *_STANDARD)
         self.require(call, "admin.directory.user.readonly")
         person = self.world.person(call.route["userKey"])
         if person.status == "deleted":
@@ -103,8 +103,10 @@ class Google(GoogleAccess):
             raise invalid("customFieldMask", f"Invalid Input: Schema {unknown[0]}")
         return _View(None if projection == "full" else wanted)
 
-    def _users(self, deleted: bool, text: str) -> Iterable[tuple[int, str]]:
+    def _users(self, deleted: bool, text: str, domain: str) -> Iterable[tuple[int, str]]:
         tests = [self._user_test(*clause) for clause in _clauses(text)]
+        if domain:
+            tests.append(lambda person: person.email.casefold().endswith(f"@{domain.casefold()}"))
         for person in self.world.people.values():
             if (person.status == "deleted") == deleted and all(test(person) for test in tests):
                 yield person.seq, person.id
@@ -118,7 +120,7 @@ class Google(GoogleAccess):
     # -- groups ---------------------------------------------------------------------------------------------------
 
     def list_groups(self, call: Call) -> Response:
-        query = self.only(call, "customer", "domain", "userKey", "query", *_ORDERED, *_LIST)
+        query = self.only(call, "customer", "domain", "userKey", "query", *_LIST)
         self.require(call, "admin.directory.group.readonly")
         self._account(call, "customer", "domain", "userKey")
         text, member = query.get("query", ""), query.get("userKey", "")

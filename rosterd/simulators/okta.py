@@ -1,8 +1,8 @@
 """A simulated Okta org: `/api/v1/users`, `/api/v1/groups`, their members, the user schema.
 
 After facts/directory-apis.md §2, §3, §5, §8 and Okta's OpenAPI document. Authentication and limits are in
-okta_access.py, how an object looks in okta_objects.py. Stricter than Okta in one thing: unknown query parameters
-are refused.
+okta_access.py, how an object looks in okta_objects.py. Stricter than Okta in one thing: query parameters that
+are unknown, or not simulated (sortBy, sortOrder, expand=classification), are refused.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -64,14 +64,14 @@ class Okta(OktaAccess):
 
     def list_users(self, call: Call) -> Response:
         """The bare list and `q` leave out DEPROVISIONED people; `filter` and `search` do not."""
-        query = self.only(call, "limit", "after", "filter", "search", "q", "fields", "sortBy", "sortOrder", "expand")
+        query = self.only(call, "limit", "after", "filter", "search", "q", "fields")
         render = self._user_renderer(call)
         page = _Page(self._users(call), default=10 if "q" in query else 200, maximum=200)
         key = ("user", call.base, query.get("fields"), call.headers.get("content-type"))
         return self._list(call, page, lambda found: self.shapes.get(key, render).join(found), "q" in query)
 
     def get_user(self, call: Call) -> Response:
-        self.only(call, "expand")
+        self.only(call)
         person = self.world.people.get(call.route["id"]) or self._by_login(call.route["id"])
         return answer(okta_objects.user(self.world, person, call.base, okta_objects.Omissions.read(call.headers)))
 
@@ -104,8 +104,6 @@ class Okta(OktaAccess):
         asked = [name for name in ("filter", "search", "q") if name in call.query]
         if len(asked) > 1:
             raise invalid(asked[1], f"cannot be combined with {asked[0]}")
-        if "sortBy" in call.query and "search" not in call.query:
-            raise invalid("sortBy", "is for search queries only")
         word = asked[0] if asked else ""
         text = call.query.get(word, "")
         return self.listings.get(("users", word, text), lambda: self._matching(self._user_test(word, text)))
@@ -130,7 +128,7 @@ class Okta(OktaAccess):
     # -- groups ---------------------------------------------------------------------------------------------------
 
     def list_groups(self, call: Call) -> Response:
-        query = self.only(call, "limit", "after", "filter", "search", "q", "expand", "sortBy", "sortOrder")
+        query = self.only(call, "limit", "after", "filter", "search", "q", "expand")
         stats = query.get("expand") == "stats"
         if query.get("expand", "stats") != "stats":
             raise invalid("expand", "only stats is simulated")

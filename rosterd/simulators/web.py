@@ -54,7 +54,7 @@ class Call:
     def link(self, query: Mapping[str, str], safe: str = "") -> str:
         """The absolute address of this resource with other parameters."""
         pairs = "&".join(f"{quote(k, safe='$')}={quote(v, safe=safe)}" for k, v in query.items())
-        return f"{self.base}{self.path}?{pairs}"
+        return f"{self.base}{self.path}?{pairs}" if pairs else f"{self.base}{self.path}"
 
 
 def answer(

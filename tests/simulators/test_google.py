@@ -80,6 +80,15 @@ def test_suspended_people_are_listed_and_deleted_ones_apart() -> None:
         assert http.get(f"{GOOGLE}/users/{bob.email}").json()["archived"] is True
 
 
+def test_a_domain_shows_its_own_people() -> None:
+    world = World("google")
+    ada = world.hire("Ada")
+    world.hire("Bob", email="bob@other.example")
+    with Simulator("google", world) as google, client(google) as http:
+        assert ids(google_pages(http, "/users?domain=example.com", "users")) == [ada.id]
+        assert len(ids(google_pages(http, f"/users?{MY}", "users"))) == 2
+
+
 def test_custom_schemas_need_the_projection() -> None:
     world = World("google")
     world.hire("Ada", attributes={"jamie_role": "admin", "Desk.floor": "3"})
