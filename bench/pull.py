@@ -30,7 +30,7 @@ from reconciler.policy import Policy, TeamMapping
 from rosterd.simulators import Simulator, World
 from rosterd.simulators.server import serve_forever
 from store import open_store
-from store.absorb import Staging
+from store.staging import Staging
 
 KINDS = ("okta", "entra", "google")
 GROUPS = 1000
@@ -108,6 +108,13 @@ def pull(kind: str, reached: dict[str, Any], folder: Path) -> dict[str, float]:
             staging.discard()
             await connector.close()
 
+    async def warm() -> None:
+        # Imports and what the SDKs build once per process are start-up, not reading.
+        connector = open_connector(connector_settings, Opened("bench-dir"))
+        await connector.check(policy.wanted({}))
+        await connector.close()
+
+    asyncio.run(warm())
     with cpu() as first:
         requests = asyncio.run(once())
     with cpu() as again:
@@ -248,7 +255,8 @@ FLOORS: dict[str, Callable[[dict[str, Any]], int]] = {
 
 
 def floor(kind: str, reached: dict[str, Any]) -> dict[str, float]:
-    """What the bare client needs."""
+    """What the bare client needs; run twice, for the first run imports."""
+    FLOORS[kind](reached)
     with cpu() as spent:
         requests = FLOORS[kind](reached)
     return {"cpu": spent["cpu"], "requests": requests}
@@ -266,8 +274,10 @@ def measure(people: int, kinds: tuple[str, ...]) -> Benchmark:
                 peaks[size] = done["peak"]
                 if size == people:
                     bare = step(__file__, "--step", "floor", *given)
-                    bench.add(f"{kind}: pull + absorb, empty mirror: CPU", done["cpu"], "s", bare["cpu"])
-                    bench.add(f"{kind}: pull + absorb, nothing changed: CPU", done["again"], "s", bare["cpu"])
+                    bench.add(f"{kind}: pull + absorb, first load: CPU", done["cpu"], "s", bare["cpu"])
+                    bench.add(
+                        f"{kind}: pull + absorb, full pull, nothing changed: CPU", done["again"], "s", bare["cpu"]
+                    )
                     bench.add(f"{kind}: requests", done["requests"], "requests", bare["requests"])
         bench.add(f"{kind}: peak memory, {people:,} people", peaks[people], "MB", peaks[people // 10])
     return bench

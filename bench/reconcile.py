@@ -37,7 +37,7 @@ from reconciler.report import Complete, Report, Transport
 from reconciler.sync import Job, sync
 from rosterd.ports import RunPorts, lease
 from store import Store, open_store
-from store.absorb import Staging
+from store.staging import Staging
 
 GROUPS = 50
 PAGE = 1000

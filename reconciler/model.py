@@ -46,11 +46,14 @@ class Evidence(StrEnum):
     ABSENCE = "absence"  # a complete read no longer holds it
 
 
-class DirectoryUser(Frozen, frozen=True, gc=False):
+class DirectoryUser(Frozen, frozen=True, gc=False, array_like=True):
     """One person as a directory describes them; strings are trimmed, a missing text is "".
 
     `external_id` is the vendor's immutable id. `email` is the primary work address. `attributes` holds the custom
     attributes that configuration mentions, under the name that configuration uses, as the vendor sent them.
+
+    As JSON it is an array in the order of the fields, half the size of an object: stores keep it a million times. New
+    fields go to the end, with a default.
     """
 
     external_id: str

@@ -41,10 +41,10 @@ def view_of(
 
 def _closure(group: str, children: Mapping[str, list[str]]) -> set[str]:
     seen = {group}
-    frontier = [group]
+    frontier = {group}
     for _ in range(MAX_DEPTH):
-        frontier = [child for parent in frontier for child in children.get(parent, ()) if child not in seen]
+        frontier = {child for parent in frontier for child in children.get(parent, ())} - seen
         if not frontier:
             break
-        seen.update(frontier)
+        seen |= frontier
     return seen

@@ -35,7 +35,6 @@ class MirrorUser(SQLModel, table=True):
     __table_args__ = (
         # Finds rivals for a key; with `scoped` it also answers the funnel's counts without touching the bodies.
         Index("mirror_user_key", "directory", "match_key", "state", "scoped"),
-        {"sqlite_with_rowid": False},
     )
     directory: str = Field(primary_key=True, sa_type=Id)
     external_id: str = Field(primary_key=True, sa_type=Id)
@@ -58,6 +57,7 @@ class MirrorGroup(SQLModel, table=True):
     email: str = ""
     gone: bool = False
     members_complete_at: str | None = None
+    members_digest: str | None = None
 
 
 class MirrorEdge(SQLModel, table=True):
@@ -172,7 +172,7 @@ class ActionRecord(SQLModel, table=True):
     """One action of a run's plan and its outcome; `before` and `after` are JSON objects."""
 
     __tablename__ = "action"
-    __table_args__ = (Index("action_person", "external_id"), {"sqlite_with_rowid": False})
+    __table_args__ = (Index("action_person", "external_id"),)
     run: str = Field(primary_key=True, sa_type=Id)
     step: int = Field(primary_key=True)
     n: int = Field(primary_key=True)

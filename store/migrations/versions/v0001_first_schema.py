@@ -30,7 +30,6 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("run", "step", "n"),
-        sqlite_with_rowid=False,
     )
     op.create_index("action_person", "action", ["external_id"], unique=False)
     op.create_table(
@@ -115,6 +114,7 @@ def upgrade() -> None:
         sa.Column("email", sa.String(), nullable=False),
         sa.Column("gone", sa.Boolean(), nullable=False),
         sa.Column("members_complete_at", sa.String(), nullable=True),
+        sa.Column("members_digest", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("directory", "external_id"),
         sqlite_with_rowid=False,
     )
@@ -129,7 +129,6 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.String(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("directory", "external_id"),
-        sqlite_with_rowid=False,
     )
     op.create_index("mirror_user_key", "mirror_user", ["directory", "match_key", "state", "scoped"], unique=False)
     op.create_table(

@@ -1,0 +1,203 @@
+"""Promotion: what one pull staged becomes the mirror, in one transaction.
+
+Set-based SQL. What differs is marked pending, and only a collection that a pull says is complete can make anything
+disappear.
+"""
+
+from sqlalchemy import Connection, bindparam, text
+
+from reconciler.groups import resolve
+from reconciler.model import DirectoryGroup
+from reconciler.policy import Policy
+from store.database import bulk, rows, scalar
+from store.mirror import bound, directory_row, groups_of
+
+_INDEXES = {
+    "stage_user": "external_id, seq",
+    "stage_group": "external_id, seq",
+    "stage_edge": "group_id, member_id, nested",
+}
+
+
+class Promotion:
+    """The steps of one promotion, on one connection, in one transaction."""
+
+    def __init__(self, connection: Connection, policy: Policy, now: str) -> None:
+        self._connection, self._policy, self._now = connection, policy, now
+        self._directory = policy.directory
+        row = directory_row(connection, policy.directory)
+        self._mark = row.generation + 1
+        # Before the first plan, which compares everybody, marking people would be writing for nobody.
+        self._planned = bool(row.policy_digest)
+
+    def _run(self, sql: str) -> None:
+        known = {"d": self._directory, "now": self._now, "mark": self._mark}
+        self._connection.execute(text(sql), {name: value for name, value in known.items() if f":{name}" in sql})
+
+    def settle(self) -> None:
+        """Indexes the staging tables. The same item may have come twice while pages shifted under the reader: the
+        later sight counts."""
+        for table, columns in _INDEXES.items():
+            self._run(f"CREATE INDEX {table}_index ON {table} ({columns})")
+        for table in ("stage_user", "stage_group"):
+            many = scalar(self._connection, f"SELECT count(*) - count(DISTINCT external_id) FROM {table}")
+            if many:
+                self._run(
+                    f"DELETE FROM {table} WHERE EXISTS (SELECT 1 FROM {table} later"
+                    f" WHERE later.external_id = {table}.external_id AND later.seq > {table}.seq)"
+                )
+
+    def people(self, *, complete: bool) -> None:
+        """New and changed people; with a complete read, those who are not in it any more."""
+        self._run(
+            "INSERT INTO stage_changed SELECT s.external_id FROM stage_user s LEFT JOIN mirror_user m"
+            " ON m.directory = :d AND m.external_id = s.external_id WHERE m.external_id IS NULL AND s.state <> 'gone'"
+            " OR m.state <> s.state OR s.state <> 'gone' AND (m.body <> s.body OR m.match_key <> s.match_key)"
+        )
+        self._run(
+            "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
+            " SELECT :d, s.external_id, s.state, s.evidence, s.match_key, :now, s.body FROM stage_changed c"
+            " CROSS JOIN stage_user s WHERE s.external_id = c.external_id AND s.state <> 'gone'"
+            " ON CONFLICT (directory, external_id) DO UPDATE SET state = excluded.state, evidence = NULL,"
+            " match_key = excluded.match_key, changed_at = excluded.changed_at, body = excluded.body"
+        )
+        self._run(
+            "UPDATE mirror_user SET state = 'gone', changed_at = :now, scoped = NULL, evidence ="
+            " (SELECT s.evidence FROM stage_user s WHERE s.external_id = mirror_user.external_id)"
+            " WHERE directory = :d AND state <> 'gone' AND external_id IN"
+            " (SELECT external_id FROM stage_user WHERE state = 'gone')"
+        )
+        if complete and self._some_absent():
+            absent = (
+                " FROM mirror_user WHERE directory = :d AND state <> 'gone'"
+                " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = mirror_user.external_id)"
+            )
+            self._run(f"INSERT INTO stage_changed SELECT external_id{absent}")
+            self._run(
+                "UPDATE mirror_user SET state = 'gone', evidence = 'absence', changed_at = :now, scoped = NULL"
+                " WHERE directory = :d AND external_id IN (SELECT external_id FROM stage_changed)"
+                " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = mirror_user.external_id)"
+            )
+
+    def _some_absent(self) -> bool:
+        """Everybody staged is in the mirror by now, so counting tells whether anybody else is there too."""
+        here = scalar(
+            self._connection,
+            "SELECT count(*) FROM mirror_user WHERE directory = :d AND state <> 'gone'",
+            d=self._directory,
+        )
+        return bool(here > scalar(self._connection, "SELECT count(*) FROM stage_user WHERE state <> 'gone'"))
+
+    def groups(self, *, complete: bool) -> None:
+        """Groups as listed; with a complete listing, those not in it are gone, and so are their members' edges."""
+        self._run(
+            "INSERT INTO mirror_group (directory, external_id, name, email, gone)"
+            " SELECT :d, s.external_id, s.name, s.email, FALSE FROM stage_group s LEFT JOIN mirror_group g"
+            " ON g.directory = :d AND g.external_id = s.external_id"
+            " WHERE g.external_id IS NULL OR g.name <> s.name OR g.email <> s.email OR g.gone"
+            " ON CONFLICT (directory, external_id) DO UPDATE SET name = excluded.name, email = excluded.email,"
+            " gone = FALSE"
+        )
+        if complete:
+            self._run(
+                "UPDATE mirror_group SET gone = TRUE, members_digest = NULL WHERE directory = :d AND NOT gone"
+                " AND NOT EXISTS (SELECT 1 FROM stage_group s WHERE s.external_id = mirror_group.external_id)"
+            )
+
+    def edges(self) -> None:
+        """Memberships: missing ones go only in groups that were read whole or are gone; added ones come always."""
+        self._run(
+            "INSERT INTO stage_edges_gone SELECT group_id, member_id, nested FROM mirror_edge WHERE directory = :d AND"
+            " (group_id IN (SELECT group_id FROM stage_end WHERE complete AND NOT same)"
+            " AND NOT EXISTS (SELECT 1 FROM stage_edge s WHERE s.group_id = mirror_edge.group_id"
+            " AND s.member_id = mirror_edge.member_id)"
+            " OR group_id IN (SELECT external_id FROM mirror_group WHERE directory = :d AND gone))"
+        )
+        self._run(
+            "DELETE FROM mirror_edge WHERE directory = :d AND (group_id, member_id) IN"
+            " (SELECT group_id, member_id FROM stage_edges_gone)"
+        )
+        self._run(
+            "INSERT INTO stage_edges_changed SELECT DISTINCT s.group_id, s.member_id, s.nested FROM stage_edge s"
+            " LEFT JOIN mirror_edge e ON e.directory = :d AND e.group_id = s.group_id AND e.member_id = s.member_id"
+            " WHERE e.group_id IS NULL"
+        )
+        self._run(
+            "INSERT INTO mirror_edge (directory, group_id, member_id, nested)"
+            " SELECT :d, group_id, member_id, nested FROM stage_edges_changed"
+        )
+        self._run("INSERT INTO stage_edges_changed SELECT group_id, member_id, nested FROM stage_edges_gone")
+
+    def mark(self) -> None:
+        """Everybody whom a change concerns is pending: the changed, those who share their key, members of groups."""
+        if not self._planned:
+            return
+        upsert = " ON CONFLICT (directory, external_id) DO UPDATE SET mark = excluded.mark"
+        into = "INSERT INTO pending (directory, external_id, mark) "
+        self._run(f"{into}SELECT :d, external_id, :mark FROM stage_changed WHERE TRUE{upsert}")
+        # A key that was shared and no longer is frees its conflict, which is pending by itself until it is settled.
+        self._run(
+            f"{into}SELECT DISTINCT :d, o.external_id, :mark FROM stage_changed c JOIN mirror_user m"
+            " ON m.directory = :d AND m.external_id = c.external_id JOIN mirror_user o ON o.directory = :d"
+            " AND o.match_key = m.match_key AND o.external_id <> m.external_id AND o.state = 'active'"
+            f" WHERE m.match_key <> ''{upsert}"
+        )
+        self._run(f"{into}SELECT DISTINCT :d, member_id, :mark FROM stage_edges_changed WHERE NOT nested{upsert}")
+        nested = rows(self._connection, "SELECT DISTINCT member_id FROM stage_edges_changed WHERE nested")
+        self._mark_below({row[0] for row in nested})
+
+    def _mark_below(self, groups: set[str]) -> None:
+        """A nested group came or went, or a name means another group: everybody below gains or loses what is above."""
+        if not groups:
+            return
+        sql = text(
+            "WITH RECURSIVE below (group_id) AS (SELECT group_id FROM mirror_edge WHERE directory = :d"
+            " AND group_id IN :groups UNION SELECT e.member_id FROM mirror_edge e JOIN below b ON e.directory = :d"
+            " AND e.group_id = b.group_id AND e.nested = TRUE) INSERT INTO pending (directory, external_id, mark)"
+            " SELECT DISTINCT :d, e.member_id, :mark FROM mirror_edge e JOIN below b ON e.directory = :d"
+            " AND e.group_id = b.group_id WHERE e.nested = FALSE"
+            " ON CONFLICT (directory, external_id) DO UPDATE SET mark = excluded.mark"
+        ).bindparams(bindparam("groups", expanding=True))
+        self._connection.execute(sql, {"d": self._directory, "mark": self._mark, "groups": sorted(groups)})
+
+    def note(self, *, users: bool, groups: bool, short: bool) -> None:
+        """The directory's own row: generation, what was complete when; names resolved to ids; groups read whole."""
+        self._run("UPDATE directory SET generation = :mark WHERE id = :d")
+        for column, whole in (("users_complete_at", users), ("groups_complete_at", groups)):
+            if whole:
+                self._run(f"UPDATE directory SET {column} = :now WHERE id = :d")
+        unread = scalar(self._connection, "SELECT count(*) FROM stage_end WHERE NOT complete")
+        if users and groups and not unread:
+            self._run("UPDATE directory SET complete_at = :now WHERE id = :d")
+        # A read that came back short hides who moved into the group, whatever an earlier one saw.
+        unread_groups = "NOT IN (SELECT group_id FROM stage_end WHERE complete)" if short else (
+            "IN (SELECT group_id FROM stage_end WHERE NOT complete)"
+        )  # fmt: skip
+        self._run(
+            "UPDATE mirror_group SET members_complete_at = NULL WHERE directory = :d"
+            f" AND members_complete_at IS NOT NULL AND external_id {unread_groups}"
+        )
+        self._run(
+            "UPDATE mirror_group SET members_complete_at = :now WHERE directory = :d AND external_id IN"
+            " (SELECT group_id FROM stage_end WHERE complete)"
+        )
+        self._run(
+            "UPDATE mirror_group SET members_digest ="
+            " (SELECT digest FROM stage_end e WHERE e.group_id = mirror_group.external_id)"
+            " WHERE directory = :d AND external_id IN (SELECT group_id FROM stage_end WHERE NOT same)"
+        )
+        self._bind()
+
+    def _bind(self) -> None:
+        listed: list[DirectoryGroup] = groups_of(self._connection, self._directory)
+        known = bound(self._connection, self._directory)
+        resolved = resolve(self._policy.refs, listed, known)
+        changed = {ref: group for ref, group in resolved.ids.items() if known.get(ref) != group}
+        bulk(
+            self._connection,
+            "INSERT INTO binding (directory, ref, group_id) VALUES (?, ?, ?)"
+            " ON CONFLICT (directory, ref) DO UPDATE SET group_id = excluded.group_id",
+            [(self._directory, ref, group) for ref, group in changed.items()],
+        )
+        if self._planned:
+            self._mark_below({known[ref] for ref in changed if ref in known} | set(changed.values()))

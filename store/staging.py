@@ -1,0 +1,194 @@
+"""Staging: one pull's observations on their way into the mirror (the `Absorber` port).
+
+Staging is a set of temporary tables of one connection: a pull that is killed leaves nothing behind, and memory does
+not follow the size of the directory. What becomes of it is promotion.py.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from hashlib import blake2b
+
+import msgspec
+
+from reconciler.model import (
+    CollectionEnd,
+    Completeness,
+    DirectoryUser,
+    Evidence,
+    GroupsSeen,
+    MembersSeen,
+    Observation,
+    UserGone,
+    UsersSeen,
+    UserState,
+)
+from reconciler.policy import Policy, match_key
+from reconciler.report import Complete
+from store.database import Store, bulk, rows, translated
+from store.mirror import groups_of
+from store.promotion import Promotion
+
+# Staging is only appended to: a key on a table with bodies costs ten times the insert. Promotion makes the indexes, in
+# one sort, and drops what came twice; `seq` says which sight was the later.
+_STAGING = {
+    "stage_user": "seq INTEGER, external_id {id}, state TEXT, evidence TEXT, match_key TEXT, body TEXT",
+    "stage_group": "seq INTEGER, external_id {id}, name TEXT, email TEXT",
+    "stage_edge": "group_id {id}, member_id {id}, nested {bool}",
+    "stage_end": "group_id {id}, complete {bool}, same {bool}, digest TEXT",
+    "stage_changed": "external_id {id} PRIMARY KEY",
+    "stage_edges_gone": "group_id {id}, member_id {id}, nested {bool}, PRIMARY KEY (group_id, member_id)",
+    "stage_edges_changed": "group_id {id}, member_id {id}, nested {bool}",
+}
+BUFFER = 50_000  # memberships kept in memory, about 10 MB, until their group ends
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Staging:
+    """One pull's observations on their way into the mirror (the `Absorber` port)."""
+
+    def __init__(self, store: Store, policy: Policy, now: Callable[[], str]) -> None:
+        self._store, self._policy, self._now = store, policy, now
+        self._stack = ExitStack()
+        self._connection = self._stack.enter_context(store.session())
+        self._ends: list[CollectionEnd] = []
+        self._seen = self._seq = 0
+        self._edges: dict[str, list[tuple[str, str, bool]]] = {}
+        self._buffered = 0
+        self._spilled: set[str] = set()
+        self._digests: dict[str, str] = {}
+        self._open = True
+        self._create()
+
+    def _create(self) -> None:
+        bare = self._store.sqlite
+        kinds = {"id": "TEXT" if bare else 'TEXT COLLATE "C"', "bool": "BOOLEAN"}
+        with self._transaction():
+            for name, columns in _STAGING.items():
+                self._connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+                self._connection.exec_driver_sql(f"CREATE TEMP TABLE {name} ({columns.format(**kinds)})")
+            known = rows(self._connection, _DIGESTS, d=self._policy.directory)
+            self._digests = {row[0]: row[1] for row in known}
+
+    def take(self, observation: Observation) -> int:
+        """Stages an observation; the number of people staged so far."""
+        match observation:
+            case UsersSeen(users):
+                self._users(users)
+            case UserGone(external_id, evidence):
+                self._insert("stage_user", 6, [(self._next(), external_id, "gone", evidence.value, "", "")])
+            case GroupsSeen(groups):
+                self._insert("stage_group", 4, [(self._next(), g.external_id, g.name, g.email) for g in groups])
+            case MembersSeen(group, users, groups):
+                self._members(group, users, groups)
+            case CollectionEnd():
+                self._end(observation)
+        return self._seen
+
+    def _users(self, users: tuple[DirectoryUser, ...]) -> None:
+        matched = self._policy.match
+        staged = [
+            (seq, user.external_id, user.state.value, _evidence(user), match_key(matched, user), _encode(user).decode())
+            for seq, user in enumerate(users, self._seq)
+        ]
+        self._seq += len(users)
+        self._seen += len(users)
+        self._insert("stage_user", 6, staged)
+
+    def _next(self) -> int:
+        self._seq += 1
+        return self._seq - 1
+
+    def _insert(self, table: str, width: int, staged: Sequence[tuple[object, ...]]) -> None:
+        with self._transaction():
+            bulk(self._connection, f"INSERT INTO {table} VALUES ({', '.join('?' * width)})", staged)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with translated(self._store.engine), self._connection.begin():
+            yield
+
+    def _members(self, group: str, users: tuple[str, ...], groups: tuple[str, ...]) -> None:
+        """Keeps a group's memberships until it ends, to see whether anything changed; a huge group goes straight to
+        the staging table and is compared there."""
+        kept = self._edges.setdefault(group, [])
+        kept += [(group, user, False) for user in users]
+        kept += [(group, child, True) for child in groups]
+        self._buffered += len(users) + len(groups)
+        if self._buffered > BUFFER:
+            for name, edges in self._edges.items():
+                self._insert("stage_edge", 3, edges)
+                self._spilled.add(name)
+            self._edges.clear()
+            self._buffered = 0
+
+    def _end(self, end: CollectionEnd) -> None:
+        self._ends.append(end)
+        if end.collection != "members":
+            return
+        edges = self._edges.pop(end.group, [])
+        self._buffered -= len(edges)
+        digest = None if end.group in self._spilled or not _complete(end) else _digest(edges)
+        same = digest is not None and digest == self._digests.get(end.group)
+        if not same:
+            self._insert("stage_edge", 3, edges)
+        self._insert("stage_end", 4, [(end.group, _complete(end), same, digest)])
+
+    def promote(self) -> Complete:
+        """Makes the staged pull the mirror and marks what changed as pending, in one transaction."""
+        users, groups = self._whole("users"), self._whole("groups")
+        connection = self._connection.execution_options(rosterd_write=True)
+        with translated(self._store.engine), connection.begin():
+            promotion = Promotion(connection, self._policy, self._now())
+            promotion.settle()
+            promotion.people(complete=users)
+            promotion.groups(complete=groups)
+            promotion.edges()
+            promotion.mark()
+            promotion.note(users=users, groups=groups, short=self._short())
+            names = {group.external_id: group.name for group in groups_of(connection, self._policy.directory)}
+        unread = [end for end in self._ends if end.collection == "members" and not _complete(end)]
+        reasons = [end.reason for end in self._ends if end.reason]
+        incomplete = tuple(sorted(names.get(end.group, end.group) for end in unread))
+        return Complete(users, groups, not unread, incomplete, tuple(reasons))
+
+    def _whole(self, collection: str) -> bool:
+        ends = [end for end in self._ends if end.collection == collection]
+        return bool(ends) and all(_complete(end) for end in ends)
+
+    def _short(self) -> bool:
+        """Whether the listing of groups came back short, so that some were not even asked for their members."""
+        return any(end.collection == "groups" and end.completeness is Completeness.PARTIAL for end in self._ends)
+
+    def discard(self) -> None:
+        """Drops the staging tables and gives the connection back."""
+        if not self._open:
+            return
+        self._open = False
+        with self._stack:
+            if self._store.sqlite:
+                # Closing takes the temporary file away at once; dropping its tables would free it page by page.
+                self._connection.invalidate()
+            else:
+                with self._transaction():
+                    for name in _STAGING:
+                        self._connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+
+
+def _evidence(user: DirectoryUser) -> str | None:
+    return Evidence.TOMBSTONE.value if user.state is UserState.GONE else None
+
+
+def _complete(end: CollectionEnd) -> bool:
+    return end.completeness is Completeness.COMPLETE
+
+
+def _digest(edges: list[tuple[str, str, bool]]) -> str:
+    """The same for the same set of members, in whatever order they came."""
+    members = sorted({f"{member}\x1f{nested:d}" for _, member, nested in edges})
+    return blake2b("\x1e".join(members).encode(), digest_size=16).hexdigest()
+
+
+_DIGESTS = (
+    "SELECT external_id, members_digest FROM mirror_group WHERE directory = :d AND NOT gone"
+    " AND members_digest IS NOT NULL"
+)
