@@ -7,7 +7,8 @@ and nothing printed.
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 from pydantic import PrivateAttr
 
@@ -25,6 +26,13 @@ from rosterd.settings.model import DirectorySettings, Limits, Settings, Workspac
 from store.database import Store
 from store.database import open_store as open_database
 from store.mirror import bound
+
+if TYPE_CHECKING:
+    from rosterd.simulators import Simulator
+
+
+# What a simulator is not asked for: it is reached with its one `sensitive_key`.
+OTHER_CREDENTIALS = {"okta": ("client_id", "private_key"), "entra": ("certificate",), "google": ()}
 
 
 class NotPulled(RunError):
@@ -146,20 +154,30 @@ def _served(directory: DirectorySettings) -> Iterator[ConnectorConfig]:
     if directory.simulate is None:
         yield config
         return
+    with _simulator(directory) as simulator:
+        secret = {simulator.vendor.sensitive_key: _Throwaway.of(simulator.secret)}
+        unused = dict.fromkeys(OTHER_CREDENTIALS[directory.kind])
+        yield config.model_copy(update={**unused, **simulator.vendor.keys(simulator.url), **secret})
+
+
+def _simulator(directory: DirectorySettings) -> "Simulator":
+    from msgspec import MsgspecError
+
     from rosterd.simulators import Simulator, World
 
+    file = directory.simulate or Path()
     try:
-        world = World.load(directory.simulate)
-        simulator = Simulator(world.kind, world)
-    except (OSError, ValueError) as exc:
+        world = World.load(file)
+        if world.kind != directory.kind:
+            raise ValueError(f"it is of kind {world.kind}")
+        return Simulator(world.kind, world)
+    except (OSError, ValueError, MsgspecError) as exc:
         reason = getattr(exc, "strerror", None) or str(exc)
         raise CannotSimulate(
             f"the simulated directory {directory.id} cannot be read: {reason}",
-            where=str(directory.simulate),
+            where=str(file),
             fix="correct simulate in [[directory]], or make it again with: rosterd demo",
         ) from exc
-    with simulator:
-        yield config.model_copy(update=_addresses(simulator.kind, simulator.url, simulator.credentials))
 
 
 class _Throwaway(SecretRef):
@@ -175,21 +193,6 @@ class _Throwaway(SecretRef):
 
     def reveal(self) -> str:
         return self._text
-
-
-def _addresses(kind: str, url: str, credentials: dict[str, Any]) -> dict[str, Any]:
-    """The keys that lead a connector to a simulator."""
-    if kind == "okta":
-        return {"endpoint": url, "token": _Throwaway.of(credentials["token"]), "client_id": None, "private_key": None}
-    if kind == "entra":
-        ids = {name: credentials[name] for name in ("tenant_id", "client_id")}
-        secret = _Throwaway.of(credentials["client_secret"])
-        return {"endpoint": url, "authority": url, "client_secret": secret, "certificate": None, **ids}
-    import msgspec
-
-    account = _Throwaway.of(msgspec.json.encode(credentials["service_account"]).decode())
-    ids = {name: credentials[name] for name in ("subject", "customer")}
-    return {"endpoint": url, "token_endpoint": f"{url}/token", "service_account": account, **ids}
 
 
 # -- what is done with it -----------------------------------------------------------------------------------------

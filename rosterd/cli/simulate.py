@@ -2,15 +2,16 @@
 
 import json
 import shlex
-import signal
+from collections.abc import Iterator
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rosterd.cli.errors import Unusable
 from rosterd.cli.invocation import Json
-from rosterd.cli.output import flush, write, write_json
+from rosterd.cli.output import command_line, flush, write, write_json
 
 if TYPE_CHECKING:
     from rosterd.simulators import Simulator
@@ -47,8 +48,6 @@ def simulate(
     """
     from rosterd.simulators import Simulator, World, serve_forever
 
-    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us with SIGINT ignored
-        signal.signal(number, signal.default_int_handler)
     at = PORTS[kind.value] if port is None else port
     try:
         simulator = Simulator(kind.value, World.generate(kind.value, users, groups), port=at)
@@ -56,11 +55,7 @@ def simulate(
         raise Unusable(
             f"port {at} is taken: {exc.strerror}", where=f"127.0.0.1:{at}", fix="use --port 0 for a free one"
         ) from exc
-    try:
-        serve_forever(simulator, _announce_json if as_json else _announce)
-    except KeyboardInterrupt:
-        write_end = "" if as_json else "\nstopped\n"
-        write([write_end])
+    serve_forever(simulator, _announce_json if as_json else _announce)
 
 
 def _described(simulator: "Simulator") -> dict[str, Any]:
@@ -70,10 +65,20 @@ def _described(simulator: "Simulator") -> dict[str, Any]:
         "kind": simulator.kind,
         "url": simulator.url,
         "environment": {SECRET_NAMES[simulator.kind]: simulator.secret},
-        "configuration": WORKSPACE + simulator.configuration(f"simulated-{simulator.kind}", "rehearsal") + ROLE,
+        "configuration": "\n".join((WORKSPACE, simulator.configuration(NAME, "rehearsal"), *_mapped(simulator))),
     }
 
 
+def _mapped(simulator: "Simulator") -> Iterator[str]:
+    """The first group (of admins) as a role, the second as a team: what this world has of them."""
+    admins, *others = [json.dumps(group.name) for group in simulator.world.groups.values()] or [""]
+    if admins:
+        yield f'[[directory.role]]\naxis = "role"\ngroups = {{ {admins} = "admin" }}\n'
+    for name in others[:1]:
+        yield f"[[directory.team]]\ngroup = {name}\nteam = {name}\n"
+
+
+NAME, FILE = "rehearsal", Path("rehearsal.toml")
 WORKSPACE = """\
 [[workspace]]
 id = "rehearsal"
@@ -82,16 +87,6 @@ id = "rehearsal"
 axis = "role"
 values = ["member", "admin"]
 protect_last = "admin"
-
-"""
-ROLE = """
-[[directory.role]]
-axis = "role"
-groups = { "Rosterd Admins" = "admin" }
-
-[[directory.team]]
-group = "Engineering"
-team = "Engineering"
 """
 
 
@@ -110,14 +105,14 @@ def _announce(simulator: "Simulator") -> None:
             f"# A simulated {simulator.kind} directory with {people:,} people and {groups:,} groups:",
             f"#   {simulator.url}",
             "#",
-            "# 1. Put this into a file, say rehearsal.toml:",
+            f"# 1. Put this into a file, say {FILE}:",
             "",
             found["configuration"],
             "# 2. In another terminal (the secret is made up, and changes with every start):",
             "",
             *exports,
-            "rosterd --config rehearsal.toml check",
-            "rosterd --config rehearsal.toml sync",
+            command_line("check", config=FILE),
+            command_line("sync", config=FILE),
             "",
             "# 3. Change somebody, and sync again:",
             "",

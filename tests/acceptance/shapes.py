@@ -1,0 +1,61 @@
+"""The JSON shapes of the contract, as JSON Schema; more keys may be added, none may go."""
+
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+TEXT, NUMBER, FLAG = {"type": "string"}, {"type": "number", "minimum": 0}, {"type": "boolean"}
+COUNT = {"type": "integer", "minimum": 0}
+MAYBE_TEXT = {"type": ["string", "null"]}
+MOMENT = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"}
+KINDS = ["create", "adopt", "update", "deactivate", "reactivate", "set_role", "join_team", "leave_team"]
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _list(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": item}
+
+
+ERROR = _object(code={**TEXT, "minLength": 1}, message={**TEXT, "minLength": 1}, where=TEXT, fix=TEXT)
+ERRORS = _object(error=ERROR)
+MEMBER = _object(
+    id=TEXT, email=TEXT, given_name=TEXT, family_name=TEXT, active=FLAG, managed=FLAG, directory=MAYBE_TEXT,
+    external_id=MAYBE_TEXT, roles={"type": "object", "additionalProperties": TEXT}, teams=_list(TEXT),
+)  # fmt: skip
+MEMBERS = _list(MEMBER)
+ACTION = _object(
+    seq={"type": "integer", "minimum": 1}, kind={"enum": KINDS}, email=TEXT, external_id=TEXT, member=TEXT,
+    before={"type": "object"}, after={"type": "object"},
+    evidence={"enum": ["tombstone", "status", "scope", "absence", None]}, cause=TEXT,
+    state={"enum": ["planned", "held", "applied", "failed", "skipped"]}, code=TEXT, attempts=COUNT, error=MAYBE_TEXT,
+)  # fmt: skip
+HEADER = _object(
+    run=TEXT, workspace=TEXT, directory=TEXT, trigger=TEXT, mode={"enum": ["full", "incremental"]},
+    state={"enum": ["succeeded", "partial", "held", "blocked", "failed"]}, began=MOMENT, ended=MOMENT,
+    phases={"type": "object", "additionalProperties": NUMBER},
+    complete=_object(users=FLAG, groups=FLAG, memberships=FLAG, incomplete_groups=_list(TEXT)),
+    counts=_object(**dict.fromkeys(["seen", "in_scope", "unchanged", *KINDS, "held", "failed", "skipped"], COUNT)),
+    transport=_object(requests=COUNT, retries=COUNT, throttled_seconds=NUMBER),
+    digest={"type": "string", "pattern": "^(sha256:[0-9a-f]{64})?$"},
+    causes=_list(_object(cause=TEXT, kind={"enum": KINDS}, count=COUNT, held=FLAG)),
+    error={"anyOf": [ERROR, {"type": "null"}]},
+)  # fmt: skip
+REPORT = {
+    **HEADER,
+    "properties": {**HEADER["properties"], "actions": _list(ACTION)},
+    "required": [*HEADER["required"], "actions"],
+}
+REPORTS = _list({**HEADER, "not": {"required": ["actions"]}})
+CHECK = _object(
+    directory=TEXT, ok=FLAG,
+    findings=_list(_object(severity={"enum": ["ok", "warning", "error"]}, code=TEXT, message=TEXT, fix=TEXT)),
+)  # fmt: skip
+
+
+def holds(document: Any, shape: dict[str, Any]) -> Any:
+    """The document, which is of this shape."""
+    Draft202012Validator(shape).validate(document)
+    return document

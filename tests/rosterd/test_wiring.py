@@ -1,0 +1,173 @@
+"""From settings to policies, connectors and runs."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from connectors.base import Refused
+from reconciler.policy import Limit, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
+from rosterd.settings import ConfigError, Settings
+from rosterd.simulators import World
+from rosterd.simulators.world import Kind
+from rosterd.wiring import (
+    CannotSimulate,
+    NotPulled,
+    check_directory,
+    connect,
+    open_store,
+    policy_of,
+    require_pulled,
+    require_secrets,
+    run_directory,
+)
+from tests.rosterd.files import WORKSPACE, directory, loaded
+
+FULL = """\
+[[workspace]]
+id = "acme"
+email_domains = ["Acme.COM"]
+protected = ["Owner@Acme.com"]
+[[workspace.role]]
+axis = "primary"
+values = ["listener", "analyst", "pilot"]
+default = "analyst"
+when_absent = "keep"
+protect_last = "pilot"
+disabled_values = ["listener"]
+[[workspace.role]]
+axis = "permission"
+values = ["user", "admin"]
+[[workspace.role_rule]]
+when = { primary = "listener" }
+force = { permission = "user" }
+[workspace.limits]
+deactivate = { count = 7 }
+update = false
+"""
+MAPPED = """\
+match = "user_name"
+nested_groups = false
+guests = true
+scope_groups = ["Everyone"]
+[[directory.role]]
+axis = "permission"
+attribute = "jamie_role"
+groups = { "Admins" = "admin" }
+[[directory.team]]
+group = "Design"
+team = "Designers"
+"""
+
+
+def simulated(folder: Path, kind: Kind, more: str = "", users: int = 10) -> Settings:
+    """A directory of a kind whose world is a file."""
+    World.generate(kind, users, 2).save(folder / "world.json")
+    return loaded(folder, WORKSPACE + directory(kind, f'simulate = "world.json"\n{more}'))
+
+
+def test_a_policy_says_what_the_file_says(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, FULL + directory("okta", MAPPED))
+    policy = policy_of(settings, settings.directory[0])
+    assert (policy.workspace, policy.directory, policy.match, policy.nested) == ("acme", "okta", "user_name", False)
+    assert policy.scope == Scope(frozenset({"acme.com"}), ("Everyone",), guests=True)
+    assert policy.protected == {"owner@acme.com"}
+    primary = RoleAxis("primary", ("listener", "analyst", "pilot"), "analyst", "keep", "pilot", frozenset({"listener"}))
+    assert policy.axes == (primary, RoleAxis("permission", ("user", "admin"), "user"))
+    assert policy.sources == (RoleSource("permission", "jamie_role", (("Admins", "admin"),)),)
+    assert policy.rules == (RoleRule((("primary", "listener"),), (("permission", "user"),)),)
+    assert policy.teams == (TeamMapping("Design", "Designers"),)
+    assert policy.limits["deactivate"] == Limit(count=7)
+    assert "update" not in policy.limits
+
+
+def test_safeguards_are_on_when_nothing_is_written(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, WORKSPACE + directory())
+    limits = policy_of(settings, settings.directory[0]).limits
+    assert set(limits) == {"deactivate", "leave_team", "demote", "promote", "update"}
+    assert limits["deactivate"].percent == 10
+
+
+@pytest.mark.parametrize("kind", ["okta", "entra", "google"])
+def test_a_simulated_directory_is_served_while_it_is_read_and_needs_no_secret(kind: Kind, tmp_path: Path) -> None:
+    settings = simulated(tmp_path, kind)
+    require_secrets(settings, settings.directory)
+    store = open_store(settings)
+    report = asyncio.run(run_directory(settings, store, settings.directory[0], progress=lambda *_: None))
+    findings = asyncio.run(check_directory(settings, store, settings.directory[0]))
+    store.close()
+    assert (report.state, report.counts.seen) == ("succeeded", 10)
+    assert {finding.severity for finding in findings} == {"ok"}
+
+
+def test_a_missing_secret_is_found_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OKTA_TOKEN", raising=False)
+    settings = loaded(tmp_path, WORKSPACE + directory())
+    with pytest.raises(ConfigError, match="OKTA_TOKEN"):
+        require_secrets(settings, settings.directory)
+    require_secrets(settings, ())
+
+
+def test_a_missing_secret_is_a_finding_of_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OKTA_TOKEN", raising=False)
+    settings = loaded(tmp_path, WORKSPACE + directory())
+    store = open_store(settings)
+    (finding,) = asyncio.run(check_directory(settings, store, settings.directory[0]))
+    store.close()
+    assert (finding.severity, finding.code) == ("error", Refused.code)
+    assert "OKTA_TOKEN" in finding.message
+
+
+def test_a_scim_directory_is_told_not_asked(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, WORKSPACE + directory("scim"))
+    with pytest.raises(NotPulled, match="it is told, not asked"):
+        require_pulled(settings.directory[0])
+    store = open_store(settings)
+    (finding,) = asyncio.run(check_directory(settings, store, settings.directory[0]))
+    store.close()
+    assert (finding.severity, finding.code) == ("ok", "told")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "No such file"), ("{}", "missing required field"), ("no JSON", "malformed"), ("entra", "of kind entra")],
+)
+def test_a_world_that_cannot_be_served_names_its_file(content: str | None, says: str, tmp_path: Path) -> None:
+    settings = simulated(tmp_path, "okta")
+    file = tmp_path / "world.json"
+    if content is None:
+        file.unlink()
+    elif content == "entra":
+        World.generate("entra", 1, 0).save(file)
+    else:
+        file.write_text(content)
+
+    async def opened() -> None:
+        async with connect(settings.directory[0]):
+            raise AssertionError("it opened")
+
+    with pytest.raises(CannotSimulate, match=says) as caught:
+        asyncio.run(opened())
+    assert caught.value.where == str(file)
+
+
+def test_a_run_that_is_told_to_stop_stops_between_two_batches(tmp_path: Path) -> None:
+    settings = simulated(tmp_path, "okta", users=50)
+    store = open_store(settings)
+    phases: list[str] = []
+
+    async def run() -> None:
+        def stop(phase: str, done: int, total: int | None) -> None:
+            phases.append(phase)
+            if phase == "apply":
+                task.cancel()
+
+        task = asyncio.ensure_future(run_directory(settings, store, settings.directory[0], progress=stop))
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(run())
+    assert phases.count("apply") == 1
+    report = asyncio.run(run_directory(settings, store, settings.directory[0], progress=lambda *_: None))
+    store.close()
+    assert report.state == "succeeded"
