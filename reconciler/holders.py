@@ -15,7 +15,8 @@ from reconciler.plan import Action, Context, actions_for
 from reconciler.policy import RoleAxis
 
 Holders = Callable[[RoleAxis], Iterable[Subject | Member]]
-"""The active holders of an axis's protected value: a Subject for this directory's own, a Member for anybody else."""
+"""The active holders of an axis's protected value: a Subject for this directory's own and for those whom one of its
+people would adopt, a Member for anybody else."""
 
 
 def with_stays(context: Context, holders: Holders, everyone: Callable[[], Iterable[Subject]]) -> Context:
@@ -38,11 +39,10 @@ def _stayer(
         if isinstance(holder, Member) or not _loses(axis, actions_for(context, holder)):
             return ""
         first = holder if first is None or holder.external_id < first.external_id else first
-    if first is None or first.member is None:
+    if first is None or any(_gains(axis, subject, actions_for(context, subject)) for subject in everyone()):
         return ""
-    if any(_gains(axis, subject, actions_for(context, subject)) for subject in everyone()):
-        return ""
-    return first.member.id
+    held = first.member or first.other
+    return "" if held is None else held.id
 
 
 def _loses(axis: RoleAxis, actions: Iterable[Action]) -> bool:
@@ -61,7 +61,7 @@ def _gains(axis: RoleAxis, subject: Subject, actions: tuple[Action, ...]) -> boo
     floor = axis.rank(axis.protect_last)
     for action in actions:
         roles = action.after.get("roles", action.after)
-        if action.kind == "reactivate":  # comes back with what the member still has
+        if action.kind in ("reactivate", "adopt"):  # comes with what the member has
             roles = {} if _loses(axis, actions) else (subject.member or subject.other or _NOBODY).roles
         if action.state == "planned" and axis.rank(roles.get(axis.axis, "")) >= floor:
             return True

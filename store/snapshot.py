@@ -34,6 +34,10 @@ _HOLDERS = (
     "(SELECT h.external_id FROM member_role v CROSS JOIN member h WHERE h.id = v.member_id AND h.directory = :d"
     " AND h.active AND v.axis = :axis AND v.value IN :values AND h.external_id > :lo AND h.external_id <= :hi)"
 )
+_ADOPTING = (
+    "SELECT external_id FROM mirror_user WHERE directory = :d AND match_key = :key AND match_key <> ''"
+    " AND state = 'active'"
+)
 _MEMBER = (
     "m.id, m.email, m.user_name, m.given_name, m.family_name, m.display_name, m.title, m.department, m.manager,"
     " m.active, m.managed, m.directory, m.external_id"
@@ -82,16 +86,8 @@ class View:
     def holders(self, axis: RoleAxis) -> Iterator[Subject | Member]:
         """Active holders of the protected value or a higher one; somebody whom this directory does not own first."""
         values = [value for value in axis.values if axis.rank(value) >= axis.rank(axis.protect_last)]
-        sql = (
-            # CROSS JOIN fixes the order on SQLite: from the few who hold the value to their members.
-            f"SELECT {_MEMBER} FROM member_role v CROSS JOIN member m WHERE m.id = v.member_id AND m.workspace = :w"
-            " AND m.active AND v.axis = :axis AND v.value IN :values "
-            " AND (m.directory IS NULL OR m.directory <> :d) LIMIT 1"
-        )
         given = {"axis": axis.axis, "values": values}
-        statement = text(sql).bindparams(bindparam("values", expanding=True))
-        for row in self._connection.execute(statement, {**self._parameters, **given, "w": self._policy.workspace}):
-            yield _member(row, {}, _NO_TEAMS)
+        yield from self._foreign(given)
         ids = (
             "SELECT h.external_id FROM member_role v CROSS JOIN member h WHERE h.id = v.member_id AND h.directory = :d"
             " AND h.active AND v.axis = :axis AND v.value IN :values AND h.external_id > :lo"
@@ -99,6 +95,24 @@ class View:
         )
         for chunk in self._chunks(ids, _HOLDERS, given):
             yield from chunk
+
+    def _foreign(self, given: dict[str, Any]) -> Iterator[Subject | Member]:
+        """One holder whom another directory manages; else those added by hand, or who in this directory adopts them."""
+        sql = (
+            # CROSS JOIN fixes the order on SQLite: from the few who hold the value to their members.
+            f"SELECT {_MEMBER}, m.{self.key_column} FROM member_role v CROSS JOIN member m WHERE m.id = v.member_id"
+            " AND m.workspace = :w AND m.active AND v.axis = :axis AND v.value IN :values"
+        )
+        here = {**given, "w": self._policy.workspace}
+        for row in self._rows(f"{sql} AND m.managed AND m.directory <> :d LIMIT 1", here):
+            yield _member(row, {}, _NO_TEAMS)
+        for row in self._rows(f"{sql} AND NOT m.managed", here):
+            adopting = {"key": row[13] or ""}
+            ids = f"{_ADOPTING} AND external_id > :lo ORDER BY external_id LIMIT :n"
+            found = [one for chunk in self._chunks(ids, f"({_ADOPTING})", adopting) for one in chunk]
+            yield from found
+            if not found:
+                yield _member(row, {}, _NO_TEAMS)
 
     def _chunks(
         self, ids: str, selection: str, given: dict[str, Any], *, open_end: bool = False

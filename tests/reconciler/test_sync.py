@@ -1,0 +1,287 @@
+"""The loop, driving ports that only remember what they were asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from reconciler.errors import DirectoryError, StoreError
+from reconciler.guard import Hold
+from reconciler.match import Subject
+from reconciler.model import Member, Observation, UsersSeen, Wanted
+from reconciler.plan import Action
+from reconciler.policy import GroupView, Limit, Policy, RoleAxis
+from reconciler.report import Cause, Complete, Counts, Report, Transport
+from reconciler.sync import Job, sync
+from tests.builders import gone, member, policy, subject, user, view
+
+WHOLE = Complete(users=True, groups=True, memberships=True)
+
+
+class Ports:
+    """Absorber, snapshot and tasks in one; `log` is everything that was asked, in order."""
+
+    transport = Transport(requests=3)
+
+    def __init__(self, *crowd: Subject, complete: Complete = WHOLE) -> None:
+        self.crowd, self.complete = crowd, complete
+        self.log: list[str] = []
+        self.told: list[tuple[str, int, int | None]] = []
+        self.actions: list[Action] = []
+        self.settled: list[str] = []
+        self.scope: dict[str, bool] = {}
+        self.held: list[Hold] = []
+        self.failed = 0
+        self.error: Exception | None = None
+        self.promote_error: Exception | None = None
+        self.record_error: Exception | None = None
+        self.apply_error: Exception | None = None
+        self.finished: list[Report] = []
+        self.wanted: list[Wanted] = []
+        self.view: GroupView = view()
+        self.users_known = True
+        self.warnings: tuple[str, ...] = ("look out",)
+        self.seconds = 0.0
+
+    # -- ports
+    @property
+    def source(self) -> "Ports":
+        return self
+
+    def progress(self, phase: str, done: int, total: int | None) -> None:
+        self.told.append((phase, done, total))
+
+    def bound(self) -> dict[str, str]:
+        return {"Eng": "g1"}
+
+    def absorber(self) -> "Ports":
+        return self
+
+    def snapshot(self) -> "Ports":
+        self.log.append("snapshot")
+        return self
+
+    def tasks(self, report: Report) -> "Ports":
+        self.log.append(f"open {report.state}")
+        return self
+
+    def managed(self) -> int:
+        return 100
+
+    def now(self) -> str:
+        return "2026-11-21T10:00:00.000Z"
+
+    def elapsed(self) -> float:
+        self.seconds += 0.5
+        return self.seconds
+
+    # -- source
+    async def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:
+        self.wanted.append(wanted)
+        yield UsersSeen((user("ada"),))
+        if self.error is not None:
+            raise self.error
+
+    # -- absorber
+    def take(self, observation: Observation) -> int:
+        self.log.append("take")
+        return len(observation.users) if isinstance(observation, UsersSeen) else 0
+
+    def promote(self) -> Complete:
+        if self.promote_error is not None:
+            raise self.promote_error
+        self.log.append("promote")
+        return self.complete
+
+    def discard(self) -> None:
+        self.log.append("discard")
+
+    # -- snapshot
+    def pending(self) -> Iterator[Sequence[Subject]]:
+        self.log.append("pending")
+        yield from ([each] for each in self.crowd)
+
+    def everyone(self) -> Iterator[Sequence[Subject]]:
+        self.log.append("everyone")
+        yield from ([each] for each in self.crowd)
+
+    def holders(self, axis: RoleAxis) -> Iterator[Subject | Member]:
+        yield from (each for each in self.crowd if each.member and each.member.roles.get(axis.axis) == "admin")
+
+    def close(self) -> None:
+        self.log.append("close")
+
+    # -- tasks
+    def record(self, actions: Iterable[Action], *, settled: Sequence[str], scope: dict[str, bool]) -> None:
+        if self.record_error is not None:
+            raise self.record_error
+        self.actions += actions
+        self.settled += settled
+        self.scope |= scope
+
+    def planned(self) -> None:
+        self.log.append("planned")
+
+    def hold(self, holds: Iterable[Hold]) -> None:
+        self.held = list(holds)
+        self.log.append(f"hold {len(self.held)}")
+
+    def apply(self) -> Iterator[int]:
+        self.log.append("apply")
+        yield 1
+        if self.apply_error is not None:
+            raise self.apply_error
+        yield 2
+
+    def counts(self, *, in_plan: bool) -> tuple[Counts, tuple[Cause, ...]]:
+        self.log.append(f"counts {'plan' if in_plan else 'run'}")
+        held = sum(hold.count for hold in self.held)
+        causes = tuple(Cause(hold.cause, hold.step.kind, hold.count, held=True) for hold in self.held)
+        return Counts(seen=len(self.crowd), held=held, failed=self.failed), causes
+
+    def finish(self, report: Report) -> None:
+        self.log.append("finish")
+        self.finished.append(report)
+
+
+def run(ports: Ports, asked: Policy | None = None, **options: Any) -> Report:
+    report = asyncio.run(sync(Job("r1", asked or policy(), **options), ports))
+    assert ports.finished == [report]
+    return report
+
+
+LEAVER = subject("ada", user=gone("ada"), member=member("ada"))
+
+
+def test_one_pass_in_the_order_of_the_picture() -> None:
+    ports = Ports(LEAVER, subject("bob", "Eng", member=member("bob")))
+    report = run(ports)
+    assert ports.log == [
+        "open running", "take", "promote", "discard", "snapshot", "pending", "planned", "close", "hold 0", "apply",
+        "counts run", "finish",
+    ]  # fmt: skip
+    assert (report.state, report.mode, report.run, report.error) == ("succeeded", "incremental", "r1", None)
+    assert report.phases == {"pull": 0.5, "plan": 0.5, "apply": 0.5}
+    assert (report.transport.requests, report.warnings, report.complete) == (3, ("look out",), WHOLE)
+    assert report.digest.startswith("sha256:")
+
+
+def test_a_full_run_looks_at_everyone() -> None:
+    ports = Ports(LEAVER)
+    assert run(ports, verify=True).mode == "full"
+    assert ("everyone" in ports.log, "pending" in ports.log) == (True, False)
+
+
+def test_the_connector_is_told_what_is_wanted_and_what_names_meant_before() -> None:
+    ports = Ports()
+    run(ports)
+    assert ports.wanted == [Wanted(frozenset({"Admins", "Eng"}), {"Eng": "g1"}, frozenset({"jamie_role"}), nested=True)]
+
+
+def test_the_ones_with_nothing_to_do_are_settled_and_scope_is_noted_where_it_changed() -> None:
+    ports = Ports(
+        LEAVER,
+        subject("bob", member=member("bob"), scoped=True),
+        subject("cyd", user=user("cyd", guest=True), scoped=True),
+        subject("dan", user=user("dan", guest=True), scoped=False),
+        subject("eve", member=member("eve")),
+    )
+    run(ports)
+    assert [action.external_id for action in ports.actions] == ["ada"]
+    assert ports.settled == ["bob", "cyd", "dan", "eve"]
+    assert ports.scope == {"ada": False, "cyd": False, "eve": True}
+
+
+def test_a_directory_that_cannot_be_read_blocks_the_run_before_anything_is_absorbed() -> None:
+    ports = Ports(LEAVER)
+    ports.error = DirectoryError("the directory did not answer", where="GET /users", fix="try later")
+    report = run(ports)
+    assert report.state == "blocked"
+    assert report.error == {
+        "code": "directory_error", "message": "the directory did not answer", "where": "GET /users", "fix": "try later",
+    }  # fmt: skip
+    assert ports.log == ["open running", "take", "discard", "finish"]
+    assert report.phases == {"pull": 0.5}
+
+
+def test_a_store_that_refuses_the_pull_is_no_fault_of_the_directory() -> None:
+    ports = Ports()
+    ports.promote_error = StoreError("disk full")
+    with pytest.raises(StoreError):
+        run(ports)
+    assert ports.log == ["open running", "take", "discard"]
+
+
+def test_a_bug_in_the_source_is_not_taken_for_a_blocked_directory() -> None:
+    ports = Ports()
+    ports.error = KeyError("id")
+    with pytest.raises(KeyError):
+        run(ports)
+    assert ports.log[-1] == "discard"
+
+
+def test_a_lost_lease_stops_applying() -> None:
+    ports = Ports(LEAVER)
+    ports.apply_error = StoreError("the lease was taken over")
+    with pytest.raises(StoreError):
+        run(ports)
+    assert "finish" not in ports.log
+
+
+def test_the_view_is_closed_when_planning_fails() -> None:
+    ports = Ports(LEAVER)
+    ports.record_error = StoreError("disk full")
+    with pytest.raises(StoreError):
+        run(ports)
+    assert ports.log[-1] == "close"
+
+
+@pytest.mark.parametrize(
+    "complete",
+    [
+        Complete(users=False, groups=True, memberships=True),
+        Complete(users=True, groups=False, memberships=True),
+        Complete(users=True, groups=True, memberships=False, incomplete_groups=("Eng",)),
+    ],
+)
+def test_a_read_that_is_not_whole_ends_blocked_although_its_plan_is_applied(complete: Complete) -> None:
+    ports = Ports(subject("ada"), complete=complete)
+    report = run(ports)
+    assert (report.state, report.complete) == ("blocked", complete)
+    assert "apply" in ports.log
+
+
+def test_planning_writes_nothing_to_the_workspace() -> None:
+    ports = Ports(LEAVER)
+    report = run(ports, apply=False)
+    assert ("apply" in ports.log, "counts plan" in ports.log) == (False, True)
+    assert (report.planned_only, list(report.phases)) == (True, ["pull", "plan"])
+
+
+def test_what_trips_a_limit_is_held_before_the_first_write() -> None:
+    ports = Ports(LEAVER)
+    report = run(ports, policy(limits={"deactivate": Limit(count=1)}))
+    assert ports.log.index("hold 1") < ports.log.index("apply")
+    assert report.state == "held"
+    assert report.causes[0].sentence.startswith("1 × deactivate held")
+
+
+def test_a_failure_weighs_more_than_a_hold() -> None:
+    ports = Ports(LEAVER)
+    ports.failed = 1
+    assert run(ports, policy(limits={"deactivate": Limit(count=1)})).state == "partial"
+
+
+def test_progress_is_told_for_every_phase() -> None:
+    ports = Ports(LEAVER, subject("bob"))
+    run(ports)
+    assert ports.told == [
+        ("pull", 1, None), ("plan", 1, None), ("plan", 2, None), ("apply", 1, 2), ("apply", 2, 2)
+    ]  # fmt: skip
+
+
+def test_the_digest_is_that_of_the_plan_whatever_the_chunks() -> None:
+    one, other = Ports(LEAVER, subject("bob")), Ports(LEAVER, subject("bob"))
+    digests = {run(one).digest, run(other, apply=False).digest, run(Ports(LEAVER)).digest}
+    assert len(digests) == 2
