@@ -52,7 +52,8 @@ class Staging:
         self._connection = self._stack.enter_context(store.session())
         self._ends: list[CollectionEnd] = []
         self._seen = self._seq = 0
-        self._edges: dict[str, list[tuple[str, str, bool]]] = {}
+        self._kept: dict[str, tuple[list[str], list[str]]] = {}
+        self._settled: list[tuple[str, bool, bool, str | None]] = []
         self._buffered = 0
         self._spilled: set[str] = set()
         self._digests: dict[str, str] = {}
@@ -110,31 +111,32 @@ class Staging:
     def _members(self, group: str, users: tuple[str, ...], groups: tuple[str, ...]) -> None:
         """Keeps a group's memberships until it ends, to see whether anything changed; a huge group goes straight to
         the staging table and is compared there."""
-        kept = self._edges.setdefault(group, [])
-        kept += [(group, user, False) for user in users]
-        kept += [(group, child, True) for child in groups]
+        people, children = self._kept.setdefault(group, ([], []))
+        people += users
+        children += groups
         self._buffered += len(users) + len(groups)
         if self._buffered > BUFFER:
-            for name, edges in self._edges.items():
-                self._insert("stage_edge", 3, edges)
-                self._spilled.add(name)
-            self._edges.clear()
+            for name, (people, children) in self._kept.items():
+                self._insert("stage_edge", 3, _edges(name, people, children))
+            self._spilled.update(self._kept)
+            self._kept.clear()
             self._buffered = 0
 
     def _end(self, end: CollectionEnd) -> None:
         self._ends.append(end)
         if end.collection != "members":
             return
-        edges = self._edges.pop(end.group, [])
-        self._buffered -= len(edges)
-        digest = None if end.group in self._spilled or not _complete(end) else _digest(edges)
+        people, children = self._kept.pop(end.group, ([], []))
+        self._buffered -= len(people) + len(children)
+        digest = None if end.group in self._spilled or not _complete(end) else _digest(people, children)
         same = digest is not None and digest == self._digests.get(end.group)
         if not same:
-            self._insert("stage_edge", 3, edges)
-        self._insert("stage_end", 4, [(end.group, _complete(end), same, digest)])
+            self._insert("stage_edge", 3, _edges(end.group, people, children))
+        self._settled.append((end.group, _complete(end), same, digest))
 
     def promote(self) -> Complete:
         """Makes the staged pull the mirror and marks what changed as pending, in one transaction."""
+        self._insert("stage_end", 4, self._settled)
         users, groups = self._whole("users"), self._whole("groups")
         connection = self._connection.execution_options(rosterd_write=True)
         with translated(self._store.engine), connection.begin():
@@ -182,10 +184,14 @@ def _complete(end: CollectionEnd) -> bool:
     return end.completeness is Completeness.COMPLETE
 
 
-def _digest(edges: list[tuple[str, str, bool]]) -> str:
-    """The same for the same set of members, in whatever order they came."""
-    members = sorted({f"{member}\x1f{nested:d}" for _, member, nested in edges})
-    return blake2b("\x1e".join(members).encode(), digest_size=16).hexdigest()
+def _edges(group: str, people: list[str], children: list[str]) -> list[tuple[str, str, bool]]:
+    return [(group, person, False) for person in people] + [(group, child, True) for child in children]
+
+
+def _digest(people: list[str], children: list[str]) -> str:
+    """The same for the same members, in whatever order and however often they came."""
+    seed = "\x1d".join("\x1f".join(sorted(set(ids))) for ids in (people, children))
+    return blake2b(seed.encode(), digest_size=16).hexdigest()
 
 
 _DIGESTS = (
