@@ -11,12 +11,12 @@ from reconciler.model import Observation, Wanted
 from reconciler.policy import Policy
 from reconciler.report import Report, Transport
 from reconciler.sync import Job, Mode, Progress, sync
-from store.absorb import Staging
 from store.database import Store
 from store.leases import Held, give_back, stamp, take
 from store.mirror import bound, peek
 from store.runs import RunTasks
 from store.snapshot import View
+from store.staging import Staging
 from store.workspace import managed
 
 

@@ -33,8 +33,8 @@ class MirrorUser(SQLModel, table=True):
 
     __tablename__ = "mirror_user"
     __table_args__ = (
-        # Finds rivals for a key; with `scoped` it also answers the funnel's counts without touching the bodies.
-        Index("mirror_user_key", "directory", "match_key", "state", "scoped"),
+        # Finds rivals for a key, and answers the funnel's counts, without touching the bodies.
+        Index("mirror_user_key", "directory", "match_key", "state", "scoped", "external_id"),
     )
     directory: str = Field(primary_key=True, sa_type=Id)
     external_id: str = Field(primary_key=True, sa_type=Id)

@@ -130,7 +130,9 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("directory", "external_id"),
     )
-    op.create_index("mirror_user_key", "mirror_user", ["directory", "match_key", "state", "scoped"], unique=False)
+    op.create_index(
+        "mirror_user_key", "mirror_user", ["directory", "match_key", "state", "scoped", "external_id"], unique=False
+    )
     op.create_table(
         "pending",
         sa.Column("directory", ID, nullable=False),
