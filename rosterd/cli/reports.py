@@ -129,9 +129,13 @@ def _with_newline(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _show(store: "Store", report: "Report") -> None:
-    from rosterd.render.text import report_text
+    from rosterd.render.text import Hanging, report_text
     from store.runs import actions_of
 
     terminal = Terminal()
     for part in report_text(report, actions_of(store, report.run), most=None):
-        terminal.print(part)
+        if isinstance(part, Hanging) and not terminal.is_terminal:
+            write((part.plain, "\n"))  # a million lines into a file need no terminal's arithmetic
+        else:
+            terminal.print(part)
+    flush()

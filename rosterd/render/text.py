@@ -122,6 +122,11 @@ class Hanging:
     def __init__(self, head: Text, line: Text) -> None:
         self._head, self._line = head, line
 
+    @property
+    def plain(self) -> str:
+        """The whole line without colours."""
+        return self._head.plain + self._line.plain
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         indent = self._head.cell_len
         if not console.is_terminal or options.max_width - indent < NARROWEST:

@@ -52,11 +52,6 @@ def moment(stamp: str | None) -> str:
     return "" if not stamp else f"{stamp[:10]} {stamp[11:19]} UTC"
 
 
-def people(count: int) -> str:
-    """ "1 person", "1,200 people"."""
-    return "1 person" if count == 1 else f"{count:,} people"
-
-
 def headline(report: Report) -> str:
     """What became of it, in a few words."""
     if report.planned_only and report.state in ("succeeded", "held"):
@@ -64,7 +59,8 @@ def headline(report: Report) -> str:
         changes = "change" if report.changes == 1 else "changes"
         return f"plan: {report.changes:,} {changes}{held}" if report.changes or held else "plan: nothing to do"
     if report.state == "succeeded" and not report.changes:
-        return "nothing to do"
+        skipped = actions_count(report)
+        return f"nothing changed, {skipped:,} skipped" if skipped else "nothing to do"
     return STATES[report.state]
 
 

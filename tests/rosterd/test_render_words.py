@@ -44,6 +44,7 @@ def test_what_an_action_changes(action: ActionRow, change: str) -> None:
     [
         ({}, "nothing to do"),
         ({"counts": counts(create=1)}, "done"),
+        ({"counts": counts(seen=9, in_scope=7, skipped=5)}, "nothing changed, 3 skipped"),
         ({"planned_only": True}, "plan: nothing to do"),
         ({"planned_only": True, "counts": counts(create=1)}, "plan: 1 change"),
         ({"planned_only": True, "counts": HELD, "state": "held"}, "plan: 2 changes, 3 held by a guard"),
@@ -86,5 +87,4 @@ def test_an_incomplete_read_says_what_was_short() -> None:
 
 
 def test_small_numbers_are_singular() -> None:
-    assert (words.people(1), words.people(1200)) == ("1 person", "1,200 people")
     assert words.transport(report()) == "12 requests, 1 retry, throttled for 0.5 s"
