@@ -1,5 +1,6 @@
 """`demo`: the whole picture against simulated directories, told in one screen a step."""
 
+import shlex
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -157,7 +158,7 @@ class _Story:
             "",
         )
         for command, does in self._commands().items():
-            self._show(Text(f"  {command}", style="bold cyan", no_wrap=True), Text(f"      {does}", style="dim"))
+            self._show(Text(f"  {command}", style="bold cyan"), Text(f"      {does}", style="dim"), whole=True)
 
     # -- what the steps do ----------------------------------------------------------------------------------------
 
@@ -187,7 +188,7 @@ class _Story:
             typed("members", "acme"): "who is in the workspace, with roles and teams",
             typed("reports"): "every run so far",
             typed("report", told.run): "one of them: the second sync of acme-okta",
-            f"{typed('report', told.run, '--format', 'html')} > {self.folder / 'report.html'}": "the same as a page",
+            f"{typed('report', told.run, '--format', 'html')} > {shlex.quote(str(self.folder / 'report.html'))}": "the same as a page",
             typed("plan", "acme-okta", "--full"): "compare everybody again: nothing to do",
         }
 
@@ -196,7 +197,7 @@ class _Story:
     def _title(self, title: str, *command: str) -> None:
         number = len([step for step in self.steps if step["name"] != "leave"]) + 1
         self._show("", Rule(Text(f"{number}. {title}", style="bold"), align="left"))
-        self._show(Text(f"$ {command_line(*command, config=self.settings.file)}", style="dim", no_wrap=True), "")
+        self._show(Text(f"$ {command_line(*command, config=self.settings.file)}", style="dim"), "", whole=True)
 
     def _funnels(self, reports: "Iterable[Report]") -> None:
         from rosterd.render.text import Hanging, funnel_line
@@ -213,9 +214,9 @@ class _Story:
     def _tell(self, *lines: str) -> None:
         self._show(*(Text(line) for line in lines))
 
-    def _show(self, *parts: RenderableType) -> None:
+    def _show(self, *parts: RenderableType, whole: bool = False) -> None:
         if not self.quiet:
-            show(*parts)
+            show(*parts, whole=whole)
 
     def _note(self, name: str, reports: "Iterable[Report]" = (), **more: Any) -> None:
         self.steps.append({"name": name, **more, "reports": list(reports)})

@@ -76,11 +76,11 @@ def flush() -> None:
         reader_gone()
 
 
-def show(*parts: RenderableType) -> None:
-    """Text for people to standard output."""
+def show(*parts: RenderableType, whole: bool = False) -> None:
+    """Text for people to standard output; `whole` lines are never broken, so that they can be copied."""
     terminal = Terminal()
     for part in parts:
-        terminal.print(part)
+        terminal.print(part, **({"soft_wrap": True} if whole else {}))
 
 
 def say(text: str) -> None:
