@@ -183,12 +183,13 @@ class _Story:
         def typed(*words: str) -> str:
             return command_line(*words, config=self.settings.file)
 
+        page = shlex.quote(str(self.folder / "report.html"))
         told = next(step for step in self.steps if step["name"] == "second sync")["reports"][0]
         return {
             typed("members", "acme"): "who is in the workspace, with roles and teams",
             typed("reports"): "every run so far",
             typed("report", told.run): "one of them: the second sync of acme-okta",
-            f"{typed('report', told.run, '--format', 'html')} > {shlex.quote(str(self.folder / 'report.html'))}": "the same as a page",
+            f"{typed('report', told.run, '--format', 'html')} > {page}": "the same as a page",
             typed("plan", "acme-okta", "--full"): "compare everybody again: nothing to do",
         }
 
