@@ -156,22 +156,26 @@ def fill(path: str, people: int) -> None:
         users = ((member_id("bench", "bench-dir", f"u{n:08d}"), n, person(n)) for n in range(people))
         for chunk in _chunks(users, 10_000):
             database.executemany(
-                "INSERT INTO member (id, workspace, email, email_key, name_key, user_name, given_name, family_name,"
+                "INSERT INTO member (no, id, workspace, email, email_key, name_key, user_name, given_name, family_name,"
                 " display_name, title, department, manager, active, managed, directory, external_id, created_at,"
-                " updated_at) VALUES (?,'bench',?,?,?,?,?,?,?,?,?,'',1,1,'bench-dir',?,?,?)",
+                " updated_at) VALUES (?,?,'bench',?,?,?,?,?,?,?,?,?,'',1,1,'bench-dir',?,?,?)",
                 [
-                    (i, u.email, u.email, u.email, u.user_name, u.given_name, u.family_name, u.display_name, u.title,
-                     u.department, u.external_id, NOW, NOW)
-                    for i, _, u in chunk
+                    (n + 1, i, u.email, u.email, u.email, u.user_name, u.given_name, u.family_name, u.display_name,
+                     u.title, u.department, u.external_id, NOW, NOW)
+                    for i, n, u in chunk
                 ],
             )  # fmt: skip
             database.executemany(
                 "INSERT INTO member_role VALUES (?, 'role', ?)",
-                [(i, "admin" if n >= people - 20 else "member") for i, n, _ in chunk],
+                [(n + 1, "admin" if n >= people - 20 else "member") for _, n, _ in chunk],
             )
             database.executemany(
                 "INSERT INTO team_member VALUES (?, ?, 'bench-dir')",
-                [(i, team + 1) for i, n, _ in chunk for team in {*groups_of(n), *([0] if n >= people - 20 else [])}],
+                [
+                    (n + 1, team + 1)
+                    for _, n, _ in chunk
+                    for team in {*groups_of(n), *([0] if n >= people - 20 else [])}
+                ],
             )
         database.executemany(
             "INSERT INTO team (id, workspace, name) VALUES (?, 'bench', ?)",

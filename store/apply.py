@@ -120,6 +120,10 @@ class _Work:
             bulk(self.connection, sql, written)
         self.writes.clear()
 
+    def no(self, action: Action) -> int:
+        """The number under which the action's member has roles and teams."""
+        return int(self.members[action.member]["no"])
+
     def mine(self, action: Action) -> Outcome | None:
         """Why the action's member is not (any more) what this directory manages; None when it is."""
         member = self.members.get(action.member)
@@ -133,7 +137,7 @@ class _Work:
         """Ids of the active members who hold the axis's protected value or a higher one."""
         values = [value for value in axis.values if axis.rank(value) >= axis.rank(axis.protect_last)]
         sql = text(
-            "SELECT m.id FROM member_role v CROSS JOIN member m WHERE m.id = v.member_id AND m.workspace = :w"
+            "SELECT m.id FROM member_role v CROSS JOIN member m WHERE m.no = v.member_no AND m.workspace = :w"
             " AND m.active AND v.axis = :axis AND v.value IN :values"
         ).bindparams(bindparam("values", expanding=True))
         given = {"w": self.policy.workspace, "axis": axis.axis, "values": values}
@@ -180,7 +184,7 @@ def _create(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
         keys = (key(profile[0]), key(profile[1] or profile[0]))
         link = (True, True, work.policy.directory, action.external_id, work.now, work.now)
         members.append((action.member, work.policy.workspace, *keys, *profile, *link))
-        roles += [(action.member, axis, value) for axis, value in action.after.get("roles", {}).items()]
+        roles += [(axis, value, action.member) for axis, value in action.after.get("roles", {}).items()]
     names = ("id", "workspace", "email_key", "name_key", *_FIELDS, "active", "managed", "directory", "external_id",
              "created_at", "updated_at")  # fmt: skip
     work.write(f"INSERT INTO member ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", members)
@@ -231,15 +235,15 @@ def _reactivate(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
 
 
 _ROLE = (
-    "INSERT INTO member_role (member_id, axis, value) VALUES (?, ?, ?)"
-    " ON CONFLICT (member_id, axis) DO UPDATE SET value = excluded.value"
+    "INSERT INTO member_role (member_no, axis, value) SELECT no, ?, ? FROM member WHERE id = ?"
+    " ON CONFLICT (member_no, axis) DO UPDATE SET value = excluded.value"
 )
 
 
 def _promote(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
     outcomes = {number: work.mine(action) or APPLIED for number, action in actions}
     given = [
-        (action.member, axis, value)
+        (axis, value, action.member)
         for number, action in actions
         if outcomes[number] is APPLIED
         for axis, value in action.after.items()
@@ -302,8 +306,8 @@ def _join(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
     done = [action for number, action in actions if outcomes[number] is APPLIED]
     teams = _teams(work, sorted({str(action.after["team"]) for action in done}))
     work.write(
-        "INSERT INTO team_member (member_id, team_id, source) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        [(action.member, teams[str(action.after["team"])], work.policy.directory) for action in done],
+        "INSERT INTO team_member (member_no, team_id, source) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(work.no(action), teams[str(action.after["team"])], work.policy.directory) for action in done],
     )
     return outcomes
 
@@ -328,9 +332,9 @@ def _leave(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
     outcomes = {number: work.mine(action) or APPLIED for number, action in actions}
     known = _known_teams(work)
     work.write(
-        "DELETE FROM team_member WHERE member_id = ? AND team_id = ? AND source = ?",
+        "DELETE FROM team_member WHERE member_no = ? AND team_id = ? AND source = ?",
         [
-            (action.member, known[str(action.before["team"])], work.policy.directory)
+            (work.no(action), known[str(action.before["team"])], work.policy.directory)
             for number, action in actions
             if outcomes[number] is APPLIED and str(action.before["team"]) in known
         ],

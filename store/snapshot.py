@@ -31,7 +31,7 @@ _PENDING = (
     " AND external_id > :lo AND external_id <= :hi)"
 )
 _HOLDERS = (
-    "(SELECT h.external_id FROM member_role v CROSS JOIN member h WHERE h.id = v.member_id AND h.directory = :d"
+    "(SELECT h.external_id FROM member_role v CROSS JOIN member h WHERE h.no = v.member_no AND h.directory = :d"
     " AND h.active AND v.axis = :axis AND v.value IN :values AND h.external_id > :lo AND h.external_id <= :hi)"
 )
 _ADOPTING = (
@@ -89,7 +89,7 @@ class View:
         given = {"axis": axis.axis, "values": values}
         yield from self._foreign(given)
         ids = (
-            "SELECT h.external_id FROM member_role v CROSS JOIN member h WHERE h.id = v.member_id AND h.directory = :d"
+            "SELECT h.external_id FROM member_role v CROSS JOIN member h WHERE h.no = v.member_no AND h.directory = :d"
             " AND h.active AND v.axis = :axis AND v.value IN :values AND h.external_id > :lo"
             " ORDER BY h.external_id LIMIT :n"
         )
@@ -100,7 +100,7 @@ class View:
         """One holder whom another directory manages; else those added by hand, or who in this directory adopts them."""
         sql = (
             # CROSS JOIN fixes the order on SQLite: from the few who hold the value to their members.
-            f"SELECT {_MEMBER}, m.{self.key_column} FROM member_role v CROSS JOIN member m WHERE m.id = v.member_id"
+            f"SELECT {_MEMBER}, m.{self.key_column} FROM member_role v CROSS JOIN member m WHERE m.no = v.member_no"
             " AND m.workspace = :w AND m.active AND v.axis = :axis AND v.value IN :values"
         )
         here = {**given, "w": self._policy.workspace}
@@ -198,10 +198,15 @@ class View:
         return found
 
     def _whole(self, row: Any) -> Member:
-        roles = rows(self._connection, "SELECT axis, value FROM member_role WHERE member_id = :m", m=row[0])
+        roles = rows(
+            self._connection,
+            "SELECT v.axis, v.value FROM member m JOIN member_role v ON v.member_no = m.no WHERE m.id = :m",
+            m=row[0],
+        )
         teams = rows(
             self._connection,
-            "SELECT t.name, tm.source FROM team_member tm JOIN team t ON t.id = tm.team_id WHERE tm.member_id = :m",
+            "SELECT t.name, tm.source FROM member m JOIN team_member tm ON tm.member_no = m.no"
+            " JOIN team t ON t.id = tm.team_id WHERE m.id = :m",
             m=row[0],
         )
         granted = frozenset(name for name, source in teams if source == self._policy.directory)
@@ -255,12 +260,12 @@ class _Chunk:
         view = self._view
         sql = (
             "SELECT m.external_id, :join(v.axis || :equals || v.value) FROM member m"
-            " JOIN member_role v ON v.member_id = m.id WHERE m.directory = :d AND :range GROUP BY m.external_id"
+            " JOIN member_role v ON v.member_no = m.no WHERE m.directory = :d AND :range GROUP BY m.external_id"
         )
         roles = {row[0]: view.roles_in(row[1]) for row in view.range(sql, "m.external_id", selection, given)}
         sql = (
             "SELECT m.external_id, :join(t.team_id || :equals || t.source) FROM member m"
-            " JOIN team_member t ON t.member_id = m.id WHERE m.directory = :d AND :range GROUP BY m.external_id"
+            " JOIN team_member t ON t.member_no = m.no WHERE m.directory = :d AND :range GROUP BY m.external_id"
         )
         teams = {row[0]: view.teams_in(row[1]) for row in view.range(sql, "m.external_id", selection, given)}
         sql = f"SELECT {_MEMBER}, m.{view.key_column} FROM member m WHERE m.directory = :d AND :range"

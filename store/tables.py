@@ -94,16 +94,22 @@ class Pending(SQLModel, table=True):
 
 
 class MemberRow(SQLModel, table=True):
-    """A member of a workspace. `email_key` is NULL while the address is being handed to somebody else."""
+    """A member of a workspace. `email_key` is NULL while the address is being handed to somebody else.
+
+    `id` is what others see; `no` joins roles and teams: small, and in the order of creation, so that reading people in
+    order reads their roles and teams in order too.
+    """
 
     __tablename__ = "member"
     __table_args__ = (
         Index("member_email", "workspace", "email_key", unique=True),
         Index("member_name", "workspace", "name_key"),
         Index("member_link", "directory", "external_id", unique=True),
+        Index("member_id", "id", unique=True),
         Index("member_managed", "workspace", "managed", "active"),
     )
-    id: str = Field(primary_key=True, sa_type=Id)
+    no: int | None = Field(default=None, primary_key=True)
+    id: str = Field(sa_type=Id)
     workspace: str = Field(sa_type=Id)
     email: str
     email_key: str | None = Field(default=None, sa_type=Id)
@@ -129,7 +135,7 @@ class MemberRole(SQLModel, table=True):
 
     __tablename__ = "member_role"
     __table_args__ = (Index("member_role_value", "axis", "value"), {"sqlite_with_rowid": False})
-    member_id: str = Field(primary_key=True, sa_type=Id)
+    member_no: int = Field(primary_key=True)
     axis: str = Field(primary_key=True, sa_type=Id)
     value: str = Field(sa_type=Id)
 
@@ -149,7 +155,7 @@ class TeamMember(SQLModel, table=True):
 
     __tablename__ = "team_member"
     __table_args__ = ({"sqlite_with_rowid": False},)
-    member_id: str = Field(primary_key=True, sa_type=Id)
+    member_no: int = Field(primary_key=True)
     team_id: int = Field(primary_key=True)
     source: str = Field(primary_key=True, sa_type=Id)
 

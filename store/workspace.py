@@ -32,7 +32,7 @@ class RosterMember(msgspec.Struct, frozen=True):
 
 _SELECT = (
     "SELECT id, email, given_name, family_name, active, managed, directory, external_id, display_name, title,"
-    " department, sessions_valid_after, email_key FROM member WHERE workspace = :w"
+    " department, sessions_valid_after, email_key, no FROM member WHERE workspace = :w"
 )
 
 
@@ -46,23 +46,23 @@ def roster(store: Store, workspace: str) -> Iterator[RosterMember]:
                 " ORDER BY coalesce(email_key, ''), id LIMIT :n"
             )
             found = rows(connection, sql, w=workspace, low=low, last=last, n=PAGE)
-            ids = [row[0] for row in found]
-            roles: dict[str, dict[str, str]] = defaultdict(dict)
-            teams: dict[str, set[str]] = defaultdict(set)
-            for start in range(0, len(ids), 500):
-                some = {f"i{number}": one for number, one in enumerate(ids[start : start + 500])}
+            numbers = [row[13] for row in found]
+            roles: dict[int, dict[str, str]] = defaultdict(dict)
+            teams: dict[int, set[str]] = defaultdict(set)
+            for start in range(0, len(numbers), 500):
+                some = {f"i{number}": one for number, one in enumerate(numbers[start : start + 500])}
                 inside = ", ".join(f":{name}" for name in some)
-                sql = f"SELECT member_id, axis, value FROM member_role WHERE member_id IN ({inside}) ORDER BY axis"
+                sql = f"SELECT member_no, axis, value FROM member_role WHERE member_no IN ({inside}) ORDER BY axis"
                 for member, axis, value in rows(connection, sql, **some):
                     roles[member][axis] = value
                 sql = (
-                    "SELECT tm.member_id, t.name FROM team_member tm JOIN team t ON t.id = tm.team_id"
-                    f" WHERE tm.member_id IN ({inside})"
+                    "SELECT tm.member_no, t.name FROM team_member tm JOIN team t ON t.id = tm.team_id"
+                    f" WHERE tm.member_no IN ({inside})"
                 )
                 for member, name in rows(connection, sql, **some):
                     teams[member].add(name)
         for row in found:
-            yield _line(row, roles.get(row[0], {}), teams.get(row[0], set()))
+            yield _line(row, roles.get(row[13], {}), teams.get(row[13], set()))
         if len(found) < PAGE:
             return
         low, last = found[-1][12] or "", found[-1][0]

@@ -28,12 +28,12 @@ def add(store: Store, *members: Member, workspace: str = "acme") -> None:
             )
             bulk(
                 connection,
-                "INSERT INTO member_role (member_id, axis, value) VALUES (?, ?, ?)",
-                [(each.id, axis, value) for axis, value in each.roles.items()],
+                "INSERT INTO member_role (member_no, axis, value) SELECT no, ?, ? FROM member WHERE id = ?",
+                [(axis, value, each.id) for axis, value in each.roles.items()],
             )
-        for each in members:
-            for team in sorted(each.teams):
-                join(store, each.id, team, workspace=workspace)
+    for each in members:
+        for team in sorted(each.teams):
+            join(store, each.id, team, workspace=workspace)
 
 
 def join(store: Store, member: str, team: str, *, workspace: str = "acme", source: str = "") -> None:
@@ -46,8 +46,8 @@ def join(store: Store, member: str, team: str, *, workspace: str = "acme", sourc
         )
         connection.execute(
             text(
-                "INSERT INTO team_member (member_id, team_id, source)"
-                " SELECT :m, id, :s FROM team WHERE workspace = :w AND name = :t"
+                "INSERT INTO team_member (member_no, team_id, source) SELECT m.no, t.id, :s FROM member m, team t"
+                " WHERE m.id = :m AND t.workspace = :w AND t.name = :t"
             ),
             {"m": member, "s": source, "w": workspace, "t": team},
         )

@@ -62,6 +62,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "member",
+        sa.Column("no", sa.Integer(), nullable=False),
         sa.Column("id", ID, nullable=False),
         sa.Column("workspace", ID, nullable=False),
         sa.Column("email", sa.String(), nullable=False),
@@ -81,18 +82,19 @@ def upgrade() -> None:
         sa.Column("sessions_valid_after", sa.String(), nullable=True),
         sa.Column("created_at", sa.String(), nullable=False),
         sa.Column("updated_at", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        sa.PrimaryKeyConstraint("no"),
     )
     op.create_index("member_email", "member", ["workspace", "email_key"], unique=True)
+    op.create_index("member_id", "member", ["id"], unique=True)
     op.create_index("member_link", "member", ["directory", "external_id"], unique=True)
     op.create_index("member_managed", "member", ["workspace", "managed", "active"], unique=False)
     op.create_index("member_name", "member", ["workspace", "name_key"], unique=False)
     op.create_table(
         "member_role",
-        sa.Column("member_id", ID, nullable=False),
+        sa.Column("member_no", sa.Integer(), nullable=False),
         sa.Column("axis", ID, nullable=False),
         sa.Column("value", ID, nullable=False),
-        sa.PrimaryKeyConstraint("member_id", "axis"),
+        sa.PrimaryKeyConstraint("member_no", "axis"),
         sqlite_with_rowid=False,
     )
     op.create_index("member_role_value", "member_role", ["axis", "value"], unique=False)
@@ -163,9 +165,9 @@ def upgrade() -> None:
     op.create_index("team_name", "team", ["workspace", "name"], unique=True)
     op.create_table(
         "team_member",
-        sa.Column("member_id", ID, nullable=False),
+        sa.Column("member_no", sa.Integer(), nullable=False),
         sa.Column("team_id", sa.Integer(), nullable=False),
         sa.Column("source", ID, nullable=False),
-        sa.PrimaryKeyConstraint("member_id", "team_id", "source"),
+        sa.PrimaryKeyConstraint("member_no", "team_id", "source"),
         sqlite_with_rowid=False,
     )
