@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from store import Store, open_store
-from tests.databases import TEMPLATE, Postgres, postgres_server
+from tests.databases import SHARED, Postgres, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -34,21 +34,20 @@ def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
 
 @pytest.fixture
 def postgres_url(postgres: Postgres) -> Iterator[str]:
-    """The URL of a fresh, migrated PostgreSQL database."""
-    name = postgres.create(TEMPLATE)
-    yield postgres.url(name)
-    postgres.drop(name)
+    """The URL of a migrated PostgreSQL database without rows; its schema is not to be changed."""
+    yield postgres.url(SHARED)
+    postgres.empty()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest) -> str:
-    """The URL of a fresh, migrated database: the test runs once on each kind."""
+    """The URL of a migrated database without rows: the test runs once on each kind."""
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
 
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
-    """A fresh store; the test runs once on SQLite and once on PostgreSQL."""
+    """A store without rows; the test runs once on SQLite and once on PostgreSQL."""
     opened = open_store(store_url)
     yield opened
     opened.close()

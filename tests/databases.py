@@ -1,7 +1,7 @@
 """The databases that tests run on: SQLite files, and a real PostgreSQL whose binaries come in a wheel.
 
-Both are handed out migrated, as copies of one template, because migrating costs more than most tests. That migrating
-itself works is tested in store/test_migrate.py.
+Both are handed out migrated, because migrating costs more than most tests: SQLite as a copy of a file, PostgreSQL as
+one database that is emptied after each test. That migrating itself works is tested in store/test_migrate.py.
 """
 
 import itertools
@@ -15,14 +15,16 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from sqlmodel import SQLModel
 
+import store.tables  # noqa: F401 - fills the metadata
 from store import open_store
 
-TEMPLATE = "migrated"
+SHARED = "shared"
 
 
 class Postgres:
-    """A running server; every test gets a database of its own."""
+    """A running server, with one migrated database that tests share one after the other."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder  # holds the socket
@@ -33,12 +35,10 @@ class Postgres:
         """The URL of a database on this server, as [store] url takes it."""
         return f"postgresql+psycopg://postgres@/{database}?host={self._folder}"
 
-    def create(self, template: str = "template0") -> str:
-        """A new database; its name."""
+    def create(self) -> str:
+        """A new, empty database; its name."""
         name = f"t{next(self._numbers)}"
-        self._admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
+        self._admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return name
 
     def drop(self, name: str) -> None:
@@ -47,15 +47,24 @@ class Postgres:
 
     def disconnect(self) -> None:
         """Ends everybody's connections, as a restart would."""
-        self._admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 't%'")
+        self._admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname <> 'postgres' AND pid > 0"
+        )
+
+    def empty(self) -> None:
+        """Takes everything out of the shared database, whoever a failed test left connected to it."""
+        self.disconnect()
+        with psycopg.connect(f"host={self._folder} user=postgres dbname={SHARED}", autocommit=True) as connection:
+            for name in SQLModel.metadata.tables:
+                connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
 
     def prepare(self) -> None:
-        """Trades durability for speed (nothing here outlives the session) and makes the template."""
+        """Trades durability for speed (nothing here outlives the session) and makes the shared database."""
         for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
             self._admin.execute(f"ALTER SYSTEM SET {setting} = off")
         self._admin.execute("SELECT pg_reload_conf()")
-        self._admin.execute(f"CREATE DATABASE {TEMPLATE} TEMPLATE template0")
-        open_store(self.url(TEMPLATE)).close()
+        self._admin.execute(f"CREATE DATABASE {SHARED}")
+        open_store(self.url(SHARED)).close()
 
     def close(self) -> None:
         """Ends the administrator's connection."""

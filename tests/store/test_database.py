@@ -95,7 +95,7 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_database_that_the_server_does_not_have(postgres_url: str) -> None:
-    error = refusal(postgres_url.replace("@/t", "@/missing_t"))
+    error = refusal(postgres_url.replace("@/shared", "@/missing"))
     assert (error.code, "does not exist" in error.message) == ("cannot_reach", True)
 
 

@@ -1,0 +1,128 @@
+"""One writer per workspace: who is refused, who takes over, and that an old token writes nothing."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from reconciler.errors import StoreError
+from rosterd.ports import lease
+from store import Store
+from store.database import rows
+from store.leases import Held, WorkspaceBusy, give_back, stamp, take
+from tests.store.workspaces import edit
+
+NOON = "2026-11-21T12:00:00.000Z"
+LATER = "2026-11-21T12:00:59.999Z"
+EXPIRED = "2026-11-21T12:01:00.000Z"
+
+
+def dead_process() -> int:
+    """The id of a process that has ended and been waited for."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
+
+
+def test_a_free_workspace_is_taken_and_given_back(store: Store) -> None:
+    first = take(store, "acme", "r1", NOON)
+    give_back(store, first)
+    second = take(store, "acme", "r2", NOON)
+    assert (first.token, second.token) == (1, 2)
+
+
+def test_a_living_run_is_named_with_its_process(store: Store) -> None:
+    take(store, "acme", "r1", NOON)
+    with pytest.raises(WorkspaceBusy) as caught:
+        take(store, "acme", "r2", LATER)
+    error = caught.value
+    assert (error.code, "run r1 holds workspace acme" in error.message) == ("workspace_busy", True)
+    assert f"process {os.getpid()} on {os.uname().nodename}" in error.where
+    assert take(store, "globex", "r2", LATER).token == 1
+
+
+def test_a_run_whose_process_died_is_taken_over_at_once(store: Store) -> None:
+    take(store, "acme", "r1", NOON)
+    edit(store, "UPDATE lease SET pid = :pid", pid=dead_process())
+    assert take(store, "acme", "r2", NOON) == Held("acme", "r2", 2)
+
+
+def test_a_process_of_another_user_is_alive(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(pid: int, signal: int) -> None:
+        assert (pid, signal) == (os.getpid(), 0)
+        raise PermissionError
+
+    take(store, "acme", "r1", NOON)
+    monkeypatch.setattr(os, "kill", denied)
+    with pytest.raises(WorkspaceBusy):
+        take(store, "acme", "r2", LATER)
+
+
+@pytest.mark.parametrize("elsewhere", ["other-machine/boot", f"{os.uname().nodename}/an-earlier-boot"])
+def test_a_run_elsewhere_is_waited_for_until_its_lease_runs_out(store: Store, elsewhere: str) -> None:
+    """A process id says nothing about another machine, nor about this one before a restart."""
+    take(store, "acme", "r1", NOON)
+    edit(store, "UPDATE lease SET host = :host, pid = :pid", host=elsewhere, pid=dead_process())
+    with pytest.raises(WorkspaceBusy):
+        take(store, "acme", "r2", LATER)
+    assert take(store, "acme", "r2", EXPIRED).token == 2
+
+
+def test_every_batch_renews(store: Store) -> None:
+    held = take(store, "acme", "r1", NOON)
+    with store.write() as connection:
+        held.check(connection, LATER)
+    with pytest.raises(WorkspaceBusy):
+        take(store, "acme", "r2", EXPIRED)
+
+
+def test_a_run_that_was_overtaken_cannot_write_and_its_return_changes_nothing(store: Store) -> None:
+    first = take(store, "acme", "r1", NOON)
+    second = take(store, "acme", "r2", EXPIRED)
+    with pytest.raises(StoreError, match="taken over by another run") as caught, store.write() as connection:
+        first.check(connection, EXPIRED)
+    assert (caught.value.code, caught.value.where) == ("lease_lost", "run r1")
+    give_back(store, first)
+    with store.write() as connection:
+        second.check(connection, EXPIRED)
+    with pytest.raises(WorkspaceBusy):
+        take(store, "acme", "r3", EXPIRED)
+
+
+def test_a_lease_that_was_given_back_is_no_lease(store: Store) -> None:
+    held = take(store, "acme", "r1", NOON)
+    give_back(store, held)
+    with pytest.raises(StoreError), store.write() as connection:
+        held.check(connection, NOON)
+
+
+def test_of_many_at_once_one_gets_it(store: Store) -> None:
+    def attempt(number: int) -> int:
+        try:
+            return take(store, "acme", f"r{number}", NOON).token
+        except WorkspaceBusy:
+            return 0
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(attempt, range(8))) == [0] * 7 + [1]
+
+
+def test_the_lease_is_given_back_when_the_run_fails(store: Store) -> None:
+    with pytest.raises(RuntimeError), lease(store, "acme", "r1"):
+        raise RuntimeError
+    with lease(store, "acme", "r2") as held, store.read() as connection:
+        assert rows(connection, "SELECT run, token FROM lease") == [("r2", held.token)]
+
+
+def test_times_are_of_one_width_in_utc() -> None:
+    moments = [
+        datetime(2026, 11, 21, 12, tzinfo=UTC),
+        datetime(2026, 11, 21, 12, microsecond=1999, tzinfo=UTC),
+        datetime(2026, 11, 21, 14, microsecond=999_999, tzinfo=timezone(timedelta(hours=2))),
+    ]
+    assert [stamp(moment) for moment in moments] == [
+        "2026-11-21T12:00:00.000Z", "2026-11-21T12:00:00.001Z", "2026-11-21T12:00:00.999Z",
+    ]  # fmt: skip
