@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -108,6 +109,14 @@ class Rehearsal:
         return {member["email"]: member for member in result.json}
 
 
+def seconds_of(command: Callable[[], Result]) -> tuple[Result, float]:
+    """What a command said, and its processor time: unlike a clock on the wall, the same on a busy machine."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = command()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return result, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def _environment(more: dict[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ROSTERD_", "COLUMNS"))}
     root = Path(__file__).parents[2]
@@ -123,16 +132,14 @@ def people(users: int, **options: Any) -> Generate:
 
 
 @contextmanager
-def rehearsal(
-    folder: Path, *kinds: Kind, world: Generate | None = None, limits: str = "", latency: float = 0.0
-) -> Iterator[Rehearsal]:
+def rehearsal(folder: Path, *kinds: Kind, world: Generate | None = None, limits: str = "") -> Iterator[Rehearsal]:
     """A workspace "acme" fed by one simulated directory of each kind, named after it."""
     made = Rehearsal(folder)
     generate = world or people(60)
     blocks = [WORKSPACE.format(id="acme", limits=limits)]
     try:
         for kind in kinds:
-            simulator = Simulator(kind, generate(kind), latency=latency)
+            simulator = Simulator(kind, generate(kind))
             made.simulators[kind] = simulator.__enter__()
             secret = f"SECRET_{kind.upper()}"
             made.environment[secret] = simulator.secret

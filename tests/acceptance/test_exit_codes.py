@@ -4,8 +4,8 @@ import json
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,12 +21,19 @@ SCIM = '\n[[directory]]\nid = "told"\nworkspace = "acme"\nkind = "scim"\n'
 CAREFUL = "[workspace.limits]\ndeactivate = { count = 2 }\n"
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Waits for what another process does."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.01)
+
+
+@contextmanager
+def silent(acme: Rehearsal) -> Iterator[None]:
+    """Meanwhile the directory answers nothing, so that a run that reads it is caught in the act."""
+    with acme.world("okta").lock:
+        yield
 
 
 def holder(database: Path) -> str:
@@ -66,10 +73,13 @@ def test_what_a_guard_holds_is_said_and_nobody_is_deactivated(tmp_path: Path) ->
 
 
 def test_two_syncs_at_once_the_second_says_busy(tmp_path: Path) -> None:
-    with rehearsal(tmp_path, "okta", world=people(20), latency=0.3) as acme, acme.start("sync", "--json") as first:
-        until(lambda: bool(holder(acme.database)))
-        second = acme.run("sync", "--json")
-        out, err = first.communicate()
+    with rehearsal(tmp_path, "okta", world=people(20)) as acme:
+        with silent(acme):
+            first = acme.start("sync", "--json")
+            until(lambda: bool(holder(acme.database)))
+            second = acme.run("sync", "--json")
+        with first:
+            out, err = first.communicate()
     assert second.code == 4, second.out + second.err
     assert holds(second.json, ERRORS)["error"]["code"] == "workspace_busy"
     assert first.returncode == 0, err
@@ -183,8 +193,8 @@ def test_a_database_that_is_none_is_an_error_with_its_place(tmp_path: Path) -> N
 
 
 def test_interrupting_a_sync_gives_the_workspace_back(tmp_path: Path) -> None:
-    with rehearsal(tmp_path, "okta", world=people(20), latency=0.3) as acme:
-        with acme.start("sync", "--json") as running:
+    with rehearsal(tmp_path, "okta", world=people(20)) as acme:
+        with silent(acme), acme.start("sync", "--json") as running:
             until(lambda: bool(holder(acme.database)))
             running.send_signal(signal.SIGINT)
             out, err = running.communicate()
