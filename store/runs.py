@@ -222,8 +222,8 @@ def _funnel(connection: Connection, directory: str, run: str) -> tuple[int, int,
 def report_of(store: Store, run: str) -> Report | None:
     """The report of a run, None when there is none of that id."""
     with store.read() as connection:
-        found = scalar(connection, "SELECT report FROM run WHERE id = :run", run=run)
-    return None if found is None else msgspec.json.decode(found, type=Report)
+        found = rows(connection, "SELECT report, state, ended FROM run WHERE id = :run", run=run)
+    return _report(found[0]) if found else None
 
 
 def reports(store: Store, *, directory: str | None = None, limit: int = 20) -> list[Report]:
@@ -232,9 +232,23 @@ def reports(store: Store, *, directory: str | None = None, limit: int = 20) -> l
     given = {"d": directory} if directory is not None else {}
     with store.read() as connection:
         found = rows(
-            connection, f"SELECT report FROM run {where} ORDER BY began DESC, id DESC LIMIT :n", n=limit, **given
+            connection,
+            f"SELECT report, state, ended FROM run {where} ORDER BY began DESC, id DESC LIMIT :n",
+            n=limit,
+            **given,
         )
-    return [msgspec.json.decode(row[0], type=Report) for row in found]
+    return [_report(row) for row in found]
+
+
+def _report(row: Any) -> Report:
+    """A run that was killed has no report of its end: the next run of its directory closed it as failed."""
+    body, state, ended = row
+    report: Report = msgspec.json.decode(body, type=Report)
+    if report.state == state:
+        return report
+    error = {"code": "killed", "message": "the run ended without a report", "where": f"run {report.run}",
+             "fix": "nothing was lost: the next run finished the work"}  # fmt: skip
+    return msgspec.structs.replace(report, state=state, ended=ended, error=error)
 
 
 def actions_of(store: Store, run: str) -> Iterator[ActionRow]:

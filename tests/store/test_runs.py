@@ -1,0 +1,539 @@
+"""Runs end to end on both databases: each story ends with a run that changes nothing."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from reconciler.errors import DirectoryError, StoreError
+from reconciler.model import UserState, Wanted
+from reconciler.policy import Limit, RoleRule, RoleSource, Scope, TeamMapping
+from rosterd import ports
+from rosterd.ports import needs_full
+from store import Store, workspace
+from store import runs as runs_module
+from store.apply import apply_batch
+from store.leases import WorkspaceBusy, take
+from store.runs import actions_of, report_of, reports
+from store.workspace import active_members, managed, roster
+from tests.builders import ROLE, WORKSPACE, Directory, admins, by_hand, changes, member, people, policy, sync
+from tests.store.workspaces import add, edit, join
+
+
+def settled(store: Store, directory: Directory, **options: Any) -> None:
+    """Running it again changes nothing, neither in passing nor when everything is compared."""
+    for verify in (False, True):
+        report = sync(store, directory, verify=verify, **options)
+        assert changes(store, report) == []
+        assert (report.state, report.changes) == ("succeeded", 0)
+
+
+def story() -> Directory:
+    """Seven people: an admin, an engineering team with a nested group, one suspended, one pending, one guest."""
+    directory = Directory("ada", "bob", "cyd")
+    directory.join("ada", groups=["Admins"])
+    directory.join("bob", groups=["Eng"])
+    directory.join("cyd", groups=["Sub"])
+    directory.nest("Eng", "Sub")
+    directory.hire("dan", state=UserState.SUSPENDED)
+    directory.hire("eve", state=UserState.PENDING)
+    directory.hire("gus", guest=True)
+    directory.hire("hal", attributes={"jamie_role": "Admin"})
+    return directory
+
+
+# -- stories ------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_run_builds_the_roster(store: Store) -> None:
+    report = sync(store, story())
+    assert (report.state, report.mode) == ("succeeded", "full")
+    found = {email.split("@")[0]: (each.roles["role"], *each.teams) for email, each in people(store).items()}
+    assert found == {
+        "ada": ("admin",), "bob": ("member", "Engineering"), "cyd": ("member", "Engineering"), "hal": ("admin",)
+    }  # fmt: skip
+    counts = report.counts
+    assert (counts.seen, counts.in_scope, counts.create, counts.join_team) == (7, 6, 4, 2)
+    assert counts.unchanged == 2  # the suspended and the pending one: in scope, and nothing to do
+    assert (counts.skipped, report.complete.whole, report.transport.requests) == (1, True, 0)
+
+
+def test_the_third_run_changes_nothing(store: Store) -> None:
+    directory = story()
+    sync(store, directory)
+    directory.hire("ivy", groups=["Eng"])
+    directory.change("bob", email="robert@acme.com")
+    directory.delete("cyd")
+    directory.suspend("hal")
+    directory.restore("dan")
+    directory.join("bob", groups=["Admins"])
+    report = sync(store, directory)
+    assert report.mode == "incremental"
+    assert kinds(store, report.run) == {
+        "create ivy applied", "join_team ivy applied", "update bob applied", "set_role bob applied",
+        "deactivate cyd applied", "deactivate hal applied", "create dan applied",
+    }  # fmt: skip
+    assert set(people(store)) == {"ada@acme.com", "robert@acme.com", "ivy@acme.com", "dan@acme.com"}
+    settled(store, directory)
+
+
+def kinds(store: Store, run: str) -> set[str]:
+    return {f"{row.kind} {row.external_id} {row.code}" for row in actions_of(store, run)}
+
+
+def test_a_swap_of_addresses(store: Store) -> None:
+    directory = Directory("ada", "bob", "cyd")
+    sync(store, directory)
+    ring = {"ada": "bob", "bob": "cyd", "cyd": "ada"}
+    for one, new in ring.items():
+        directory.change(one, email=f"{new}@acme.com")
+    assert kinds(store, sync(store, directory).run) == {f"update {name} applied" for name in ring}
+    assert {each.external_id: email.split("@")[0] for email, each in people(store).items()} == ring
+    settled(store, directory)
+
+
+def test_a_returning_person_is_the_same_member(store: Store) -> None:
+    directory = Directory("zoe")
+    directory.hire("ada", groups=["Admins", "Eng"])
+    sync(store, directory)
+    before = people(store)["ada@acme.com"]
+    add(store, by_hand("owner", "admin"))
+    directory.delete("ada")
+    sync(store, directory)
+    assert "ada@acme.com" not in people(store)
+    directory.hire("ada", groups=["Ops"])
+    report = sync(store, directory)
+    assert kinds(store, report.run) == {"reactivate ada applied", "leave_team ada applied", "set_role ada applied"}
+    after = people(store)["ada@acme.com"]
+    assert (after.id, after.roles, after.teams) == (before.id, {"role": "member"}, ())
+    assert after.sessions_valid_after is not None
+    settled(store, directory)
+
+
+def test_a_new_account_of_a_leaver_is_the_same_member(store: Store) -> None:
+    directory = Directory("ada", "bob")
+    sync(store, directory)
+    before = people(store)["ada@acme.com"].id
+    directory.delete("ada")
+    directory.hire("ada2", email="ADA@acme.com")
+    report = sync(store, directory)
+    assert kinds(store, report.run) == {"adopt ada2 applied", "update ada2 applied", "deactivate ada relinked"}
+    assert people(store)["ADA@acme.com"].id == before
+    settled(store, directory)
+
+
+def test_a_new_account_long_after_the_leaver(store: Store) -> None:
+    directory = Directory("ada", "bob")
+    sync(store, directory)
+    before = people(store)["ada@acme.com"].id
+    directory.delete("ada")
+    sync(store, directory)
+    directory.hire("ada2", email="ada@acme.com")
+    report = sync(store, directory)
+    assert {"adopt ada2 applied", "reactivate ada2 applied"} <= kinds(store, report.run)
+    assert people(store)["ada@acme.com"].id == before
+    settled(store, directory)
+
+
+def test_two_people_with_one_address_are_a_conflict_until_one_of_them_changes(store: Store) -> None:
+    directory = Directory("ada")
+    sync(store, directory)
+    directory.hire("eve", email="Ada@acme.com")
+    for _ in range(2):
+        report = sync(store, directory)
+        assert kinds(store, report.run) == {"create eve email_conflict"}
+        (row,) = actions_of(store, report.run)
+        assert row.error == "Ada@acme.com belongs to several directory users: eve, ada"
+    directory.join("ada", groups=["Admins"])  # not followed while nobody knows who is who, and said so
+    assert kinds(store, sync(store, directory).run) == {"create eve email_conflict", "update ada email_conflict"}
+    directory.change("eve", email="eve@acme.com")
+    report = sync(store, directory)
+    assert kinds(store, report.run) == {"create eve applied", "set_role ada applied"}
+    settled(store, directory)
+
+
+def test_an_address_that_another_directory_manages_is_a_conflict(store: Store) -> None:
+    sync(store, Directory("ada"), policy(directory="google"))
+    directory = Directory("ada", "bob")
+    report = sync(store, directory)
+    assert kinds(store, report.run) == {"create ada linked_elsewhere", "create bob applied"}
+    assert people(store)["ada@acme.com"].directory == "google"
+    assert managed(store, WORKSPACE) == 2
+
+
+def test_members_added_by_hand_are_adopted_or_left_alone(store: Store) -> None:
+    add(store, by_hand("ada", teams=frozenset({"Choir"})), by_hand("zoe", "admin"))
+    directory = Directory()
+    directory.hire("ada", groups=["Eng"])
+    report = sync(store, directory)
+    assert kinds(store, report.run) == {"adopt ada applied", "update ada applied", "join_team ada applied"}
+    found = people(store)
+    assert (found["ada@acme.com"].id, found["ada@acme.com"].teams) == ("hand-ada", ("Choir", "Engineering"))
+    assert not found["zoe@acme.com"].managed
+    settled(store, directory)
+
+
+def test_the_last_admin_stays_until_there_is_another(store: Store) -> None:
+    directory = Directory("bob")
+    directory.hire("ada", groups=["Admins"])
+    sync(store, directory)
+    directory.leave("ada", groups=["Admins"])
+    for _ in range(2):
+        assert kinds(store, sync(store, directory).run) == {"set_role ada last_holder"}
+    directory.delete("ada")
+    assert kinds(store, sync(store, directory).run) == {"deactivate ada last_holder"}
+    directory.join("bob", groups=["Admins"])
+    assert kinds(store, sync(store, directory).run) == {"set_role bob applied", "deactivate ada applied"}
+    assert admins(store) == {"bob"}
+    settled(store, directory)
+
+
+def test_a_handover_to_a_returning_admin_happens_in_one_run(store: Store) -> None:
+    """Regression: the returner's role was not counted, and the leaver stayed until the run after."""
+    directory = Directory()
+    directory.hire("ada", "bob", groups=["Admins"])
+    sync(store, directory)
+    directory.suspend("bob")
+    sync(store, directory)
+    directory.restore("bob")
+    directory.suspend("ada")
+    assert kinds(store, sync(store, directory).run) == {"reactivate bob applied", "deactivate ada applied"}
+    settled(store, directory)
+
+
+def test_of_two_admins_lost_at_once_the_first_by_id_stays(store: Store) -> None:
+    directory = Directory("cyd")
+    directory.hire("bob", "ada", groups=["Admins"])
+    sync(store, directory)
+    directory.delete("ada", "bob")
+    assert kinds(store, sync(store, directory).run) == {"deactivate ada last_holder", "deactivate bob applied"}
+    assert admins(store) == {"ada"}
+
+
+def test_protected_people_are_never_put_out(store: Store) -> None:
+    asked = policy(protected=frozenset({"ada@acme.com"}))
+    directory = Directory("bob")
+    directory.hire("ada", groups=["Admins"])
+    sync(store, directory, asked)
+    directory.delete("ada")
+    assert kinds(store, sync(store, directory, asked).run) == {"deactivate ada protected"}
+    assert admins(store) == {"ada"}
+
+
+def test_people_are_matched_by_user_name_where_configured(store: Store) -> None:
+    asked = policy(match="user_name")
+    adopted = by_hand("x", profile=msgspec.structs.replace(by_hand("x").profile, user_name="ADA"))
+    add(store, adopted)
+    directory = Directory()
+    directory.hire("ada", user_name="ada", email="ada@acme.com")
+    directory.hire("bob", user_name="bob", email="bob@acme.com")
+    assert "adopt ada applied" in kinds(store, sync(store, directory, asked).run)
+    assert people(store)["ada@acme.com"].id == adopted.id
+    settled(store, directory, asked=asked)
+
+
+# -- policy -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param({"teams": ()}, {"leave_team bob applied", "leave_team cyd applied"}, id="team mapping gone"),
+        pytest.param({"teams": (TeamMapping("Eng", "Engineering"), TeamMapping("Admins", "Board"))},
+                     {"join_team ada applied"}, id="team mapping new"),
+        pytest.param({"nested": False}, {"leave_team cyd applied"}, id="nesting off"),
+        pytest.param({"sources": (RoleSource("role", groups=(("Admins", "admin"),)),)},
+                     {"set_role hal applied"}, id="attribute no longer read"),
+        pytest.param({"scope": Scope(guests=True)}, {"create gus applied"}, id="guests"),
+        pytest.param({"scope": Scope(groups=("Eng",))},
+                     {"deactivate ada last_holder", "deactivate hal applied"}, id="only engineers"),
+        pytest.param({"limits": {"deactivate": Limit(count=1)}}, set(), id="limits alter no plan"),
+    ],
+)  # fmt: skip
+def test_a_change_of_policy_is_applied_to_everybody(store: Store, change: dict[str, Any], expected: set[str]) -> None:
+    directory = story()
+    sync(store, directory)
+    asked = policy(**change)
+    report = sync(store, directory, asked)
+    assert kinds(store, report.run) == expected
+    assert report.mode == ("full" if expected else "incremental")
+    again = sync(store, directory, asked)
+    assert (again.mode, again.changes) == ("incremental", 0)
+
+
+def test_a_role_axis_that_comes_later_is_filled_in(store: Store) -> None:
+    directory = Directory("ada", "bob")
+    sync(store, directory)
+    axis = msgspec.structs.replace(ROLE, axis="seat", values=("none", "full"), default="none", protect_last="")
+    asked = policy(axes=(ROLE, axis), rules=(RoleRule((("role", "admin"),), (("seat", "full"),)),))
+    assert kinds(store, sync(store, directory, asked).run) == {"set_role ada applied", "set_role bob applied"}
+    assert people(store)["ada@acme.com"].roles == {"role": "member", "seat": "none"}
+    settled(store, directory, asked=asked)
+
+
+def test_a_policy_change_survives_a_run_that_cannot_read(store: Store) -> None:
+    directory = story()
+    sync(store, directory)
+    directory.error = DirectoryError("no answer")
+    assert sync(store, directory, policy(teams=())).state == "blocked"
+    directory.error = None
+    report = sync(store, directory, policy(teams=()))
+    assert (report.mode, report.counts.leave_team) == ("full", 2)
+
+
+# -- drift --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("UPDATE member SET active = FALSE WHERE external_id = 'bob'", "reactivate bob applied"),
+        ("UPDATE member SET title = 'Boss' WHERE external_id = 'bob'", "update bob applied"),
+        ("UPDATE member_role SET value = 'member' WHERE value = 'admin'", "set_role ada applied"),
+        ("DELETE FROM team_member", "join_team bob applied"),
+        ("DELETE FROM member WHERE external_id = 'eve-stray'", ""),
+    ],
+)
+def test_a_verifying_run_finds_what_was_changed_by_hand(store: Store, sql: str, expected: str) -> None:
+    directory = Directory("cyd")
+    directory.hire("ada", groups=["Admins"])
+    directory.hire("bob", groups=["Eng"])
+    sync(store, directory)
+    edit(store, sql)
+    assert sync(store, directory).changes == 0  # an incremental run looks only at what the directory changed
+    report = sync(store, directory, verify=True)
+    assert (report.mode, kinds(store, report.run)) == ("full", {expected} - {""})
+    settled(store, directory)
+
+
+def test_a_verifying_run_puts_out_a_linked_member_whom_the_directory_does_not_know(store: Store) -> None:
+    directory = Directory("ada")
+    sync(store, directory)
+    add(store, member("stray"))
+    assert kinds(store, sync(store, directory, verify=True).run) == {"deactivate stray applied"}
+    settled(store, directory)
+
+
+def test_teams_joined_by_hand_survive_every_run(store: Store) -> None:
+    directory = Directory()
+    directory.hire("ada", groups=["Eng"])
+    sync(store, directory)
+    join(store, people(store)["ada@acme.com"].id, "Choir")
+    join(store, people(store)["ada@acme.com"].id, "Engineering")
+    directory.leave("ada", groups=["Eng"])
+    sync(store, directory)
+    assert people(store)["ada@acme.com"].teams == ("Choir", "Engineering")
+    settled(store, directory)
+
+
+# -- guard, plan, errors ------------------------------------------------------------------------------------------
+
+LIMITED = policy(limits={"deactivate": Limit(percent=50, floor=2)})
+
+
+def test_too_many_leavers_are_held_and_others_go(store: Store) -> None:
+    directory = Directory("ada", "bob", "cyd", "dan")
+    sync(store, directory, LIMITED)
+    directory.delete("ada", "bob")
+    directory.suspend("cyd")
+    report = sync(store, directory, LIMITED)
+    assert (report.state, report.counts.held, report.counts.deactivate) == ("held", 2, 1)
+    assert kinds(store, report.run) == {"deactivate ada held", "deactivate bob held", "deactivate cyd applied"}
+    (held,) = [cause for cause in report.causes if cause.held]
+    assert held.sentence.startswith("2 × deactivate held, 1 cause: no longer in the directory; 3 of 4 managed members")
+    assert set(people(store)) == {"ada@acme.com", "bob@acme.com", "dan@acme.com"}
+    again = sync(store, directory, LIMITED)
+    assert (again.state, again.counts.held, again.digest) != ("succeeded", 0, report.digest)
+    assert kinds(store, sync(store, directory).run) == {"deactivate ada applied", "deactivate bob applied"}
+
+
+def test_planning_changes_nothing_and_says_what_would(store: Store) -> None:
+    directory = story()
+    report = sync(store, directory, apply=False)
+    assert (report.planned_only, report.counts.create, report.state) == (True, 4, "succeeded")
+    assert active_members(store, WORKSPACE) == (0, 0)
+    assert {row.state for row in actions_of(store, report.run)} == {"planned"}
+    again = sync(store, directory, apply=False)
+    assert (again.digest, again.counts) == (report.digest, report.counts)
+    done = sync(store, directory)
+    assert (done.digest, done.counts.create, done.mode) == (report.digest, 4, "incremental")
+    settled(store, directory)
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 6])
+def test_a_pull_that_breaks_off_blocks_the_run_and_changes_nothing(store: Store, after: int) -> None:
+    directory = story()
+    sync(store, directory)
+    before = list(roster(store, WORKSPACE))
+    directory.delete("ada", "bob")
+    directory.hire("new")
+    directory.error, directory.fail_after = DirectoryError("HTTP 503", where="GET /users", fix="try later"), after
+    report = sync(store, directory)
+    assert (report.state, report.changes, report.complete.whole) == ("blocked", 0, False)
+    assert report.error == {"code": "directory_error", "message": "HTTP 503", "where": "GET /users", "fix": "try later"}
+    assert list(roster(store, WORKSPACE)) == before
+    directory.error = None
+    assert sync(store, directory).counts.create == 1
+
+
+def test_a_workspace_that_another_run_holds_is_refused(store: Store) -> None:
+    take(store, WORKSPACE, "other", ports.now())
+    with pytest.raises(WorkspaceBusy):
+        sync(store, Directory("ada"))
+    assert reports(store) == []
+
+
+# -- interruptions ------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """As if the process ended here."""
+
+
+@pytest.mark.parametrize("batches", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_run_killed_while_applying_is_finished_by_the_next(
+    store: Store, monkeypatch: pytest.MonkeyPatch, batches: int, verify: bool
+) -> None:
+    directory = story()
+    sync(store, directory)
+    directory.hire("ivy", "jim", groups=["Eng"])
+    directory.change("ada", email="bob@acme.com")
+    directory.change("bob", email="ada@acme.com")
+    directory.delete("cyd")
+    monkeypatch.setattr(runs_module, "BATCH", 1)
+    die_after(monkeypatch, batches)
+    with pytest.raises(Killed):
+        sync(store, directory, verify=verify)
+    monkeypatch.undo()
+    report = sync(store, directory)
+    assert report.state == "succeeded"
+    found = {each.external_id: email.split("@")[0] for email, each in people(store).items()}
+    assert found == {"ada": "bob", "bob": "ada", "hal": "hal", "ivy": "ivy", "jim": "jim"}
+    assert people(store)["ivy@acme.com"].teams == ("Engineering",)
+    killed = reports(store)[1]
+    assert (killed.state, killed.ended is not None, killed.error and killed.error["code"]) == ("failed", True, "killed")
+    settled(store, directory)
+
+
+def die_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
+    left = iter(range(batches))
+
+    def dying(*given: Any) -> None:
+        if next(left, None) is None:
+            raise Killed
+        apply_batch(*given)
+
+    monkeypatch.setattr(runs_module, "apply_batch", dying)
+
+
+@pytest.mark.parametrize("moment", ["record", "planned", "hold", "finish"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_run_killed_anywhere_else_is_finished_by_the_next(
+    store: Store, monkeypatch: pytest.MonkeyPatch, moment: str, first: bool
+) -> None:
+    directory = story()
+    if not first:
+        sync(store, directory)
+        directory.change("bob", title="Chief")
+        directory.delete("cyd")
+
+    def dying(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(runs_module.RunTasks, moment, dying)
+    with pytest.raises(Killed):
+        sync(store, directory)
+    monkeypatch.undo()
+    assert sync(store, directory).state == "succeeded"
+    assert len(people(store)) == (4 if first else 3)
+    settled(store, directory)
+
+
+def test_a_store_that_fails_half_way_keeps_what_was_recorded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = Directory("ada", "bob", "cyd")
+    monkeypatch.setattr(runs_module, "BATCH", 1)
+    seen: list[Any] = []
+
+    def full(*given: Any) -> None:
+        seen.append(given)
+        if len(seen) == 2:
+            raise StoreError("disk is full")
+        apply_batch(*given)
+
+    monkeypatch.setattr(runs_module, "apply_batch", full)
+    with pytest.raises(StoreError):
+        sync(store, directory)
+    monkeypatch.undo()
+    run = reports(store)[0].run
+    assert [row.state for row in actions_of(store, run)] == ["applied", "planned", "planned"]
+    assert list(people(store)) == ["ada@acme.com"]
+    assert sync(store, directory).counts.create == 2
+
+
+# -- reading back -------------------------------------------------------------------------------------------------
+
+
+def test_reports_come_newest_first_and_by_directory(store: Store) -> None:
+    first = sync(store, Directory("ada"))
+    second = sync(store, Directory("zoe"), policy(directory="google"))
+    third = sync(store, Directory("ada"), trigger="schedule")
+    assert [each.run for each in reports(store)] == [third.run, second.run, first.run]
+    assert [each.run for each in reports(store, directory="google")] == [second.run]
+    assert reports(store, limit=1) == [third]
+    assert (report_of(store, first.run), report_of(store, "none")) == (first, None)
+    assert third.trigger == "schedule"
+
+
+def test_actions_are_read_in_plan_order_whatever_the_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = sync(store, story()).run
+    pages = []
+    for size in (1, 2, 3, 5, 5000):
+        monkeypatch.setattr(runs_module, "PAGE", size)
+        pages.append(list(actions_of(store, run)))
+    assert all(page == pages[0] for page in pages)
+    assert [row.seq for row in pages[0]] == [1, 2, 3, 4, 5, 6]
+    assert [row.kind for row in pages[0]] == ["create"] * 4 + ["join_team"] * 2
+
+
+def test_the_roster_is_read_whatever_the_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync(store, story())
+    whole = list(roster(store, WORKSPACE))
+    assert [each.email for each in whole] == sorted(each.email for each in whole)
+    for size in (1, 2, 3):
+        monkeypatch.setattr(workspace, "PAGE", size)
+        assert list(roster(store, WORKSPACE)) == whole
+    assert list(roster(store, "globex")) == []
+
+
+def test_needs_full_is_asked_of_the_policy(store: Store) -> None:
+    assert needs_full(store, policy())
+    sync(store, Directory("ada"))
+    assert not needs_full(store, policy())
+    assert needs_full(store, policy(nested=False))
+    assert not needs_full(store, policy(limits={"deactivate": Limit(count=1)}))
+
+
+def test_a_pull_is_asked_for_what_earlier_ones_resolved(store: Store) -> None:
+    asked: list[Wanted] = []
+
+    class Asking(Directory):
+        def observations(self, wanted: Wanted) -> Any:
+            asked.append(wanted)
+            return super().observations(wanted)
+
+    directory = Asking()
+    directory.hire("ada", groups=["Eng"])
+    sync(store, directory)
+    sync(store, directory)
+    assert [each.bound for each in asked] == [{}, {"Eng": "Eng"}]
+    assert asked[0].attributes == {"jamie_role"}
+
+
+def test_an_empty_directory_and_an_empty_policy(store: Store) -> None:
+    bare = policy(axes=(), sources=(), teams=())
+    assert sync(store, Directory(), bare).state == "succeeded"
+    directory = Directory("ada")
+    assert sync(store, directory, bare).counts.create == 1
+    assert people(store)["ada@acme.com"].roles == {}
+    settled(store, directory, asked=bare)
