@@ -29,6 +29,11 @@ class Promotion:
         self._mark = row.generation + 1
         # Before the first plan, which compares everybody, marking people would be writing for nobody.
         self._planned = bool(row.policy_digest)
+        # A first load has nothing to be compared with.
+        self._first = not self._planned and not any(
+            scalar(connection, f"SELECT 1 FROM {table} WHERE directory = :d LIMIT 1", d=policy.directory)
+            for table in ("mirror_user", "mirror_edge")
+        )
 
     def _run(self, sql: str) -> None:
         known = {"d": self._directory, "now": self._now, "mark": self._mark}
@@ -49,6 +54,13 @@ class Promotion:
 
     def people(self, *, complete: bool) -> None:
         """New and changed people; with a complete read, those who are not in it any more."""
+        if self._first:
+            self._run(
+                "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
+                " SELECT :d, external_id, state, evidence, match_key, :now, body FROM stage_user"
+                " WHERE state <> 'gone' ORDER BY seq"
+            )
+            return
         self._run(
             "INSERT INTO stage_changed SELECT s.external_id FROM stage_user s LEFT JOIN mirror_user m"
             " ON m.directory = :d AND m.external_id = s.external_id WHERE m.external_id IS NULL AND s.state <> 'gone'"
