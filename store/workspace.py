@@ -1,10 +1,11 @@
 """The embedded workspace as its readers see it: the roster and its counts. Changing it is apply.py."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from store.database import Store, rows, scalar
 
@@ -37,35 +38,40 @@ _SELECT = (
 
 
 def roster(store: Store, workspace: str) -> Iterator[RosterMember]:
-    """The members of a workspace by email, a page at a time; roles and teams sorted by name."""
-    low, last = "", ""
+    """The members of a workspace by email, a page at a time; roles and teams sorted by name.
+
+    Members whose address is just being handed to somebody else come last.
+    """
+    low = ""
     while True:
         with store.read() as connection:
-            sql = (
-                f"{_SELECT} AND (coalesce(email_key, '') > :low OR coalesce(email_key, '') = :low AND id > :last)"
-                " ORDER BY coalesce(email_key, ''), id LIMIT :n"
-            )
-            found = rows(connection, sql, w=workspace, low=low, last=last, n=PAGE)
-            numbers = [row[13] for row in found]
-            roles: dict[int, dict[str, str]] = defaultdict(dict)
-            teams: dict[int, set[str]] = defaultdict(set)
-            for start in range(0, len(numbers), 500):
-                some = {f"i{number}": one for number, one in enumerate(numbers[start : start + 500])}
-                inside = ", ".join(f":{name}" for name in some)
-                sql = f"SELECT member_no, axis, value FROM member_role WHERE member_no IN ({inside}) ORDER BY axis"
-                for member, axis, value in rows(connection, sql, **some):
-                    roles[member][axis] = value
-                sql = (
-                    "SELECT tm.member_no, t.name FROM team_member tm JOIN team t ON t.id = tm.team_id"
-                    f" WHERE tm.member_no IN ({inside})"
-                )
-                for member, name in rows(connection, sql, **some):
-                    teams[member].add(name)
-        for row in found:
-            yield _line(row, roles.get(row[13], {}), teams.get(row[13], set()))
+            sql = f"{_SELECT} AND email_key > :low ORDER BY email_key LIMIT :n"
+            found = rows(connection, sql, w=workspace, low=low, n=PAGE)
+            high = found[-1][12] if found else low
+            page = _lines(connection, found, "email_key > :low AND email_key <= :high", w=workspace, low=low, high=high)
+            parked = [] if len(found) == PAGE else rows(connection, f"{_SELECT} AND email_key IS NULL", w=workspace)
+            page += _lines(connection, parked, "email_key IS NULL", w=workspace)
+        yield from page
         if len(found) < PAGE:
             return
-        low, last = found[-1][12] or "", found[-1][0]
+        low = high
+
+
+def _lines(connection: Connection, found: Sequence[Any], where: str, **given: object) -> list[RosterMember]:
+    """These members with their roles and teams, which are read by the same condition."""
+    if not found:
+        return []
+    of = f"JOIN member m ON m.no = x.member_no WHERE m.workspace = :w AND m.{where.replace(' AND ', ' AND m.')}"
+    roles: dict[int, dict[str, str]] = defaultdict(dict)
+    for member, axis, value in rows(
+        connection, f"SELECT x.member_no, x.axis, x.value FROM member_role x {of} ORDER BY x.axis", **given
+    ):
+        roles[member][axis] = value
+    teams: dict[int, set[str]] = defaultdict(set)
+    named = dict(tuple(row) for row in rows(connection, "SELECT id, name FROM team WHERE workspace = :w", w=given["w"]))
+    for member, team in rows(connection, f"SELECT x.member_no, x.team_id FROM team_member x {of}", **given):
+        teams[member].add(named[team])
+    return [_line(row, roles.get(row[13], {}), teams.get(row[13], set())) for row in found]
 
 
 def _line(row: Any, roles: dict[str, str], teams: set[str]) -> RosterMember:
@@ -81,11 +87,3 @@ def managed(store: Store, workspace: str) -> int:
     sql = "SELECT count(*) FROM member WHERE workspace = :w AND managed AND active"
     with store.read() as connection:
         return int(scalar(connection, sql, w=workspace))
-
-
-def active_members(store: Store, workspace: str) -> tuple[int, int]:
-    """(active members, all members) of a workspace."""
-    sql = "SELECT coalesce(sum(CASE WHEN active THEN 1 ELSE 0 END), 0), count(*) FROM member WHERE workspace = :w"
-    with store.read() as connection:
-        active, everybody = rows(connection, sql, w=workspace)[0]
-    return int(active), int(everybody)

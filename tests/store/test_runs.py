@@ -15,7 +15,7 @@ from store import runs as runs_module
 from store.apply import apply_batch
 from store.leases import WorkspaceBusy, take
 from store.runs import actions_of, report_of, reports
-from store.workspace import active_members, managed, roster
+from store.workspace import managed, roster
 from tests.builders import ROLE, WORKSPACE, Directory, admins, by_hand, changes, member, people, policy, sync
 from tests.store.workspaces import add, edit, join
 
@@ -351,7 +351,7 @@ def test_planning_changes_nothing_and_says_what_would(store: Store) -> None:
     directory = story()
     report = sync(store, directory, apply=False)
     assert (report.planned_only, report.counts.create, report.state) == (True, 4, "succeeded")
-    assert active_members(store, WORKSPACE) == (0, 0)
+    assert list(roster(store, WORKSPACE)) == []
     assert {row.state for row in actions_of(store, report.run)} == {"planned"}
     again = sync(store, directory, apply=False)
     assert (again.digest, again.counts) == (report.digest, report.counts)
