@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import IntegrityError
 
+from reconciler.errors import StoreError
 from reconciler.model import Profile, key
 from reconciler.plan import Action, Step
 from reconciler.policy import Policy, RoleAxis
-from store.database import Store, bulk, rows
+from store.database import REFUSED_VALUE, Store, bulk, rows
 from store.leases import Held
 
 # Pairs, because with "workspace = ?" beside an IN list SQLite walks the whole workspace.
@@ -50,12 +51,15 @@ def apply_batch(store: Store, batch: Batch, now: Callable[[], str]) -> None:
     """Applies a batch in one transaction; when the database refuses it as a whole, action by action."""
     try:
         _transaction(store, batch, now())
-    except IntegrityError as exc:
+    except (IntegrityError, StoreError) as exc:
+        if isinstance(exc, StoreError) and exc.code != REFUSED_VALUE:
+            raise
         if len(batch.actions) > 1:
             for numbered in batch.actions:
                 apply_batch(store, Batch(batch.policy, batch.lease, batch.step, [numbered]), now)
             return
-        refused = Outcome("failed", "refused_by_store", str(exc.orig))
+        said = exc.message if isinstance(exc, StoreError) else str(exc.orig)
+        refused = Outcome("failed", "refused_by_store", said)
         with store.write() as connection:
             _record(connection, batch, {batch.actions[0][0]: refused}, now())
 

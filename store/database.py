@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
 from reconciler.errors import StoreError
 
 HEAD = "0001"  # the newest migration; a test holds it against store/migrations
 BUSY_SECONDS = 30
+REFUSED_VALUE = "refused_value"
 
 _ADVICE = (
     ("locked", "database_locked", "another process is writing; wait for it, or stop it"),
@@ -156,6 +157,10 @@ def translated(engine: Engine) -> Iterator[None]:
         yield
     except IntegrityError:
         raise  # not the store's trouble but one row's: apply.py tries the rows one by one
+    except DataError as exc:
+        # A text that the database cannot hold (PostgreSQL: the character NUL); apply.py sets its row aside, too.
+        fix = "correct the text in the directory"
+        raise _store_error(REFUSED_VALUE, str(exc.orig).strip(), engine.url.render_as_string(), fix) from exc
     except DBAPIError as exc:
         said = str(exc.orig).strip().splitlines()[0] if str(exc.orig).strip() else type(exc.orig).__name__
         where = engine.url.render_as_string(hide_password=True)

@@ -232,6 +232,20 @@ def test_people_are_matched_by_user_name_where_configured(store: Store) -> None:
     settled(store, directory, asked=asked)
 
 
+def test_a_text_that_the_database_cannot_hold_fails_alone(store: Store) -> None:
+    """Regression: PostgreSQL refuses the character NUL, and one title stopped the whole run, every time."""
+    directory = Directory("ada", "bob", "cyd")
+    directory.change("bob", title="nul\x00character")
+    report = sync(store, directory)
+    assert {"ada@acme.com", "cyd@acme.com"} <= set(people(store))
+    if store.sqlite:
+        assert (report.state, people(store)["bob@acme.com"].title) == ("succeeded", "nul\x00character")
+    else:
+        assert (report.state, report.counts.create) == ("partial", 2)
+        (row,) = [row for row in actions_of(store, report.run) if row.state == "failed"]
+        assert (row.email, row.code, "NUL" in str(row.error)) == ("bob@acme.com", "refused_by_store", True)
+
+
 # -- policy -------------------------------------------------------------------------------------------------------
 
 
