@@ -66,7 +66,7 @@ def apply_batch(store: Store, batch: Batch, now: Callable[[], str]) -> None:
 
 def _transaction(store: Store, batch: Batch, now: str) -> None:
     with store.write() as connection:
-        work = _Work(connection, batch.policy, now)
+        work = _Work(connection, batch.policy, now, batch.lease.run)
         work.load([action.member for _, action in batch.actions])
         outcomes = _STEPS[batch.step](work, batch.actions)
         work.flush()
@@ -89,10 +89,11 @@ def _record(connection: Connection, batch: Batch, outcomes: dict[int, Outcome], 
 class _Work:
     """The members that a batch concerns, and the writes it collects."""
 
-    def __init__(self, connection: Connection, policy: Policy, now: str) -> None:
-        self.connection, self.policy, self.now = connection, policy, now
+    def __init__(self, connection: Connection, policy: Policy, now: str, run: str) -> None:
+        self.connection, self.policy, self.now, self.run = connection, policy, now, run
         self._workspace = policy.workspace
         self.members: dict[str, _Row] = {}
+        self.giving: set[str] = set()
         self.writes: list[tuple[str, list[tuple[Any, ...]]]] = []
 
     def load(self, ids: list[str]) -> None:
@@ -197,8 +198,16 @@ def _create(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
 
 
 def _owners(work: _Work, actions: _Numbered) -> dict[str, _Row]:
-    """Who holds the addresses that these actions give, by key."""
+    """Who holds the addresses that these actions give, by key; those of them who give theirs up are noted."""
     wanted = [key(str(action.after["email"])) for _, action in actions if "email" in action.after]
+    parked = [action.parks for _, action in actions if action.parks]
+    if parked:
+        sql = text(
+            "SELECT member FROM action WHERE run = :run AND step IN (:update, :deactivate) AND member IN :parked"
+            " AND state IN ('planned', 'applied')"
+        ).bindparams(bindparam("parked", expanding=True))
+        given = {"run": work.run, "update": int(Step.UPDATE), "deactivate": int(Step.DEACTIVATE), "parked": parked}
+        work.giving = {row[0] for row in work.connection.execute(sql, given)}
     return work.owners(wanted)
 
 
@@ -212,6 +221,9 @@ def _address(work: _Work, action: Action, taken: dict[str, _Row]) -> Outcome:
         if owner["id"] != action.parks:
             said = f"{action.after['email']} already belongs to member {owner['id']}"
             return Outcome("failed", "email_taken", said)
+        if owner.get("active") and owner["id"] not in work.giving:
+            said = f"{action.after['email']} still belongs to {owner['id']}, whose own change is held or cannot be made"
+            return Outcome("skipped", "address_held", said)
         work.write("UPDATE member SET email_key = NULL WHERE id = ?", [(owner["id"],)])
     taken[wanted] = {"id": action.member}
     return APPLIED

@@ -338,6 +338,34 @@ def test_a_newcomer_gets_an_address_that_is_given_up_in_the_same_plan(store: Sto
     assert addresses(store) == {"ada": "a.l", "bob": "ada"}
 
 
+@pytest.mark.parametrize("batch", [1000, 1])
+@pytest.mark.parametrize("held", ["the rename", "nothing planned", "the deactivation"])
+def test_an_address_stays_with_its_owner_when_the_change_that_frees_it_is_not_made(
+    store: Store, monkeypatch: pytest.MonkeyPatch, batch: int, held: str
+) -> None:
+    """Regression: the newcomer got the address, and two active members were shown with it."""
+    monkeypatch.setattr(runs_module, "BATCH", batch)
+    add(store, member("ada"), by_hand("owner", "admin"))
+    freeing = {
+        "the rename": [action(Step.UPDATE, "ada", after={"email": "a.l@acme.com"}, cause="odd")],
+        "nothing planned": [action(Step.UPDATE, "ada", state="skipped", code="email_conflict")],
+        "the deactivation": [action(Step.DEACTIVATE, "ada", cause="odd")],
+    }[held]
+    tasks, lease = begin(store, create("bob", email="ada@acme.com", parks=member("ada").id), *freeing)
+    tasks.hold([Hold(freeing[0].step, "odd", 1, "too many")])
+    list(tasks.apply())
+    assert {row.external_id: row.code for row in actions_of(store, lease.run)}["bob"] == "address_held"
+    assert addresses(store) == {"ada": "ada", "hand-owner": "owner"}
+
+
+def test_the_address_of_a_leaver_who_was_renamed_goes_to_the_newcomer(store: Store) -> None:
+    add(store, member("ada"), by_hand("owner", "admin"))
+    outcome = applied(store, create("bob", email="ada@acme.com", parks=member("ada").id), deactivate("ada"))
+    assert set(outcome.values()) == {"applied"}
+    add(store, member("cyd", active=False))
+    assert applied(store, create("dan", email="cyd@acme.com", parks=member("cyd").id)) == {"create dan": "applied"}
+
+
 # -- the last holder ----------------------------------------------------------------------------------------------
 
 
