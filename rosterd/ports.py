@@ -1,9 +1,10 @@
 """Wires a directory's connector and the store to the loop: the `Ports` that reconciler/sync.py drives."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 
 from connectors.base import Connector
@@ -12,7 +13,7 @@ from reconciler.policy import Policy
 from reconciler.report import Report, Transport
 from reconciler.sync import Job, Mode, Progress, sync
 from store.database import Store
-from store.leases import Held, give_back, stamp, take
+from store.leases import RENEW, Held, Renewal, give_back, stamp, take
 from store.mirror import bound, peek
 from store.runs import RunTasks
 from store.snapshot import View
@@ -56,8 +57,14 @@ class RunPorts:
     ) -> None:  # fmt: skip
         self._store, self._policy, self._held, self._clock = store, policy, held, clock
         self.source = ConnectorSource(connector)
-        self.progress = progress
+        self.renewal = Renewal(store, held, clock)
+        self._told = progress
         self._tasks: RunTasks | None = None
+
+    def progress(self, phase: str, done: int, total: int | None) -> None:
+        """Passes the news on, and renews the lease when it is time to."""
+        self.renewal.due()
+        self._told(phase, done, total)
 
     def bound(self) -> dict[str, str]:
         """Configured group names that earlier pulls resolved, to ids."""
@@ -66,7 +73,7 @@ class RunPorts:
 
     def absorber(self) -> Staging:
         """A staging area for one pull."""
-        return Staging(self._store, self._policy, self._clock)
+        return Staging(self._store, self._policy, self._clock, self._held)
 
     def snapshot(self) -> View:
         """A view of now."""
@@ -123,7 +130,26 @@ async def run_once(
     with lease(store, policy.workspace, run) as held:
         ports = RunPorts(store, policy, connector, held=held, progress=progress)
         full = verify or needs_full(store, policy)
-        return await sync(Job(run, policy, trigger, verify=full, apply=apply), ports)
+        async with renewed(ports.renewal):
+            return await sync(Job(run, policy, trigger, verify=full, apply=apply), ports)
+
+
+@asynccontextmanager
+async def renewed(renewal: Renewal) -> AsyncIterator[None]:
+    """Renews a lease while the run waits for a slow directory. A lease that was lost stops the run at its own next
+    write."""
+    ticking = asyncio.create_task(_tick(renewal))
+    try:
+        yield
+    finally:
+        ticking.cancel()
+        await asyncio.gather(ticking, return_exceptions=True)
+
+
+async def _tick(renewal: Renewal) -> None:
+    while True:
+        await asyncio.sleep(RENEW / 2)
+        renewal.due()
 
 
 def needs_full(store: Store, policy: Policy) -> bool:

@@ -1,11 +1,13 @@
 """One writer per workspace: a lease with a fencing token.
 
-A run takes the lease, renews it with every batch and gives it back. A run that lost it cannot write: each of its
-transactions checks the token. A holder on this machine whose process is gone is taken over at once; one elsewhere
-when its lease has run out.
+A run takes the lease, renews it while it reads and with every batch, and gives it back. A run that lost it cannot
+write: each of its transactions checks the token. A holder on this machine whose process is gone is taken over at once;
+one elsewhere when its lease has run out.
 """
 
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +17,7 @@ from reconciler.errors import RunError, StoreError
 from store.database import Store, host, rows
 
 LEASE = timedelta(seconds=60)
+RENEW = 20.0  # seconds after which a run that writes nothing renews its lease
 
 
 class WorkspaceBusy(RunError):
@@ -49,6 +52,26 @@ class Held:
             )
             error.code = "lease_lost"
             raise error
+
+
+class Renewal:
+    """Keeps a lease alive while a run reads, which may take longer than a lease lasts."""
+
+    def __init__(self, store: Store, held: Held, now: Callable[[], str]) -> None:
+        self._store, self._held, self._now = store, held, now
+        self._last = time.monotonic()
+
+    def due(self) -> None:
+        """Renews when it is time to.
+
+        Raises:
+            StoreError: another run took the workspace meanwhile.
+        """
+        if time.monotonic() - self._last < RENEW:
+            return
+        with self._store.write() as connection:
+            self._held.check(connection, self._now())
+        self._last = time.monotonic()
 
 
 def take(store: Store, workspace: str, run: str, now: str) -> Held:

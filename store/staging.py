@@ -25,6 +25,7 @@ from reconciler.model import (
 from reconciler.policy import Policy, match_key
 from reconciler.report import Complete
 from store.database import Store, bulk, rows, translated
+from store.leases import Held
 from store.mirror import groups_of
 from store.promotion import Promotion
 
@@ -46,8 +47,8 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class Staging:
     """One pull's observations on their way into the mirror (the `Absorber` port)."""
 
-    def __init__(self, store: Store, policy: Policy, now: Callable[[], str]) -> None:
-        self._store, self._policy, self._now = store, policy, now
+    def __init__(self, store: Store, policy: Policy, now: Callable[[], str], lease: Held | None = None) -> None:
+        self._store, self._policy, self._now, self._lease = store, policy, now, lease
         self._stack = ExitStack()
         self._connection = self._stack.enter_context(store.session())
         self._ends: list[CollectionEnd] = []
@@ -161,6 +162,8 @@ class Staging:
             promotion.mark()
             promotion.note(users=users, groups=groups, short=self._short())
             names = {group.external_id: group.name for group in groups_of(connection, self._policy.directory)}
+            if self._lease is not None:  # a run that was overtaken read the directory before the one that overtook it
+                self._lease.check(connection, self._now())
         unread = [end for end in self._ends if end.collection == "members" and not _complete(end)]
         reasons = [end.reason for end in self._ends if end.reason]
         incomplete = tuple(sorted(names.get(end.group, end.group) for end in unread))

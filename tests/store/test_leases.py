@@ -1,18 +1,23 @@
 """One writer per workspace: who is refused, who takes over, and that an old token writes nothing."""
 
+import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from reconciler.errors import StoreError
+from reconciler.model import Observation, UsersSeen, Wanted
+from rosterd import ports
 from rosterd.ports import lease
-from store import Store
+from store import Store, leases
 from store.database import rows
 from store.leases import Held, WorkspaceBusy, give_back, stamp, take
+from tests.builders import Directory, sync
 from tests.store.workspaces import edit
 
 NOON = "2026-11-21T12:00:00.000Z"
@@ -126,3 +131,53 @@ def test_times_are_of_one_width_in_utc() -> None:
     assert [stamp(moment) for moment in moments] == [
         "2026-11-21T12:00:00.000Z", "2026-11-21T12:00:00.001Z", "2026-11-21T12:00:00.999Z",
     ]  # fmt: skip
+
+
+# -- longer than a lease lasts ------------------------------------------------------------------------------------
+
+
+class Slow(Directory):
+    """Takes half a second to answer, in the middle of a page or between pages; `meanwhile` happens then."""
+
+    def __init__(self, *names: str, waits: int) -> None:
+        super().__init__(*names)
+        self.waits = waits
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    async def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:
+        for _ in range(self.waits):
+            await asyncio.sleep(0.5 / self.waits)
+            yield UsersSeen(())
+        self.meanwhile()
+        async for observation in super().pull(wanted):
+            yield observation
+
+
+@pytest.mark.parametrize("waits", [1, 20])
+def test_a_slow_pull_keeps_its_lease(store: Store, monkeypatch: pytest.MonkeyPatch, waits: int) -> None:
+    """Regression: the lease of a pull that took longer than a minute ran out, and the next run took it over."""
+    monkeypatch.setattr(leases, "LEASE", timedelta(seconds=0.25))
+    monkeypatch.setattr(leases, "RENEW", 0.05)
+    monkeypatch.setattr(ports, "RENEW", 0.05)
+    directory = Slow("ada", waits=waits)
+    refused: list[WorkspaceBusy] = []
+
+    def other() -> None:
+        try:
+            take(store, "acme", "other", ports.now())
+        except WorkspaceBusy as busy:
+            refused.append(busy)
+
+    directory.meanwhile = other
+    assert sync(store, directory).state == "succeeded"
+    assert len(refused) == 1
+
+
+def test_a_run_that_was_overtaken_while_it_read_does_not_promote_its_older_read(store: Store) -> None:
+    directory = Slow("ada", waits=1)
+    directory.meanwhile = lambda: edit(store, "UPDATE lease SET token = token + 1, run = 'other'")
+    with pytest.raises(StoreError) as caught:
+        sync(store, directory)
+    assert caught.value.code == "lease_lost"
+    with store.read() as connection:
+        assert rows(connection, "SELECT * FROM mirror_user") == []
