@@ -126,7 +126,7 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
     # The driver's own transaction control would begin too late for a consistent read; ours begins explicitly.
     connection.isolation_level = None
     _sqlite_wal(connection)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-16384", "temp_store=FILE"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-8192", "temp_store=FILE"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
