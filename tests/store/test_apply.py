@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -419,6 +420,25 @@ def test_an_axis_without_protection_loses_its_last_holder(store: Store) -> None:
     assert applied(store, demote("ada"), deactivate("ada"), asked=asked) == {
         "set_role ada": "applied", "deactivate ada": "applied",
     }  # fmt: skip
+
+
+def test_two_writers_at_once_do_not_take_both_admins(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if leases failed: whoever writes second sees what the first has written."""
+    monkeypatch.setattr(Held, "check", lambda *_: None)
+    names = [f"p{number}" for number in range(8)]
+    add(store, *(member(name, "admin") for name in names))
+    runs = [begin(store, demote(name) if name < "p4" else deactivate(name))[0] for name in finishing(store, names)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda tasks: list(tasks.apply()), runs))
+    left = [each for each in roster(store, "acme") if each.active and each.roles["role"] == "admin"]
+    assert len(left) == 1
+
+
+def finishing(opened: Store, names: list[str]) -> Iterator[str]:
+    """Names, one lease after the other."""
+    for name in names:
+        yield name
+        edit(opened, "UPDATE lease SET run = ''")
 
 
 # -- transactions -------------------------------------------------------------------------------------------------
