@@ -93,7 +93,8 @@ class _Work:
         self.connection, self.policy, self.now, self.run = connection, policy, now, run
         self._workspace = policy.workspace
         self.members: dict[str, _Row] = {}
-        self.giving: set[str] = set()
+        self.moving: set[str] = set()  # get another address in this run
+        self.leaving: set[str] = set()  # are deactivated in this run
         self.writes: list[tuple[str, list[tuple[Any, ...]]]] = []
 
     def load(self, ids: list[str]) -> None:
@@ -198,32 +199,38 @@ def _create(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
 
 
 def _owners(work: _Work, actions: _Numbered) -> dict[str, _Row]:
-    """Who holds the addresses that these actions give, by key; those of them who give theirs up are noted."""
-    wanted = [key(str(action.after["email"])) for _, action in actions if "email" in action.after]
-    parked = [action.parks for _, action in actions if action.parks]
-    if parked:
+    """Who holds the addresses that these actions give, by key; what this run does to them is noted."""
+    wanted = {key(str(action.after["email"])): action.member for _, action in actions if "email" in action.after}
+    found = work.owners(list(wanted))
+    others = [row["id"] for email, row in found.items() if row["id"] != wanted[email]]
+    if others:
         sql = text(
-            "SELECT member FROM action WHERE run = :run AND step IN (:update, :deactivate) AND member IN :parked"
-            " AND state IN ('planned', 'applied')"
-        ).bindparams(bindparam("parked", expanding=True))
-        given = {"run": work.run, "update": int(Step.UPDATE), "deactivate": int(Step.DEACTIVATE), "parked": parked}
-        work.giving = {row[0] for row in work.connection.execute(sql, given)}
-    return work.owners(wanted)
+            "SELECT member, step, after FROM action WHERE run = :run AND step IN (:update, :deactivate)"
+            " AND member IN :others AND state IN ('planned', 'applied')"
+        ).bindparams(bindparam("others", expanding=True))
+        given = {"run": work.run, "update": int(Step.UPDATE), "deactivate": int(Step.DEACTIVATE), "others": others}
+        for member, step, after in work.connection.execute(sql, given):
+            if step == Step.DEACTIVATE:
+                work.leaving.add(member)
+            elif '"email":' in after:
+                work.moving.add(member)
+    return found
 
 
 def _address(work: _Work, action: Action, taken: dict[str, _Row]) -> Outcome:
-    """Takes the action's new address: parks a member who gives it up in this plan, refuses when somebody has it."""
+    """Takes the action's new address: parks a member who gives it up in this run, refuses when somebody has it."""
     if "email" not in action.after:
         return APPLIED
     wanted = key(str(action.after["email"]))
     owner = taken.get(wanted)
-    if owner is not None and owner["id"] != action.member:
+    if owner is not None and owner["id"] != action.member and owner["id"] not in work.moving:
         if owner["id"] != action.parks:
             said = f"{action.after['email']} already belongs to member {owner['id']}"
             return Outcome("failed", "email_taken", said)
-        if owner.get("active") and owner["id"] not in work.giving:
+        if owner.get("active") and owner["id"] not in work.leaving:
             said = f"{action.after['email']} still belongs to {owner['id']}, whose own change is held or cannot be made"
             return Outcome("skipped", "address_held", said)
+    if owner is not None and owner["id"] != action.member:
         work.write("UPDATE member SET email_key = NULL WHERE id = ?", [(owner["id"],)])
     taken[wanted] = {"id": action.member}
     return APPLIED

@@ -246,6 +246,22 @@ def test_a_text_that_the_database_cannot_hold_fails_alone(store: Store) -> None:
         assert (row.email, row.code, "NUL" in str(row.error)) == ("bob@acme.com", "refused_by_store", True)
 
 
+def test_addresses_change_hands_between_people_who_are_matched_by_user_name(store: Store) -> None:
+    """Regression: only those matched by address gave theirs up; a swap failed, every time."""
+    asked = policy(match="user_name")
+    directory = Directory("ada", "bob", "cyd")
+    sync(store, directory, asked)
+    for one, new in {"ada": "bob", "bob": "ada", "cyd": "c"}.items():
+        directory.change(one, email=f"{new}@acme.com")
+    directory.hire("dan", email="cyd@acme.com")
+    assert sync(store, directory, asked).state == "succeeded"
+    found = {each.external_id: email.split("@")[0] for email, each in people(store).items()}
+    assert found == {"ada": "bob", "bob": "ada", "cyd": "c", "dan": "cyd"}
+    settled(store, directory, asked=asked)
+    directory.hire("eve", email="ada@acme.com")  # an address that nobody gives up
+    assert kinds(store, sync(store, directory, asked).run) == {"create eve email_taken"}
+
+
 # -- policy -------------------------------------------------------------------------------------------------------
 
 
