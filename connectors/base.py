@@ -17,14 +17,14 @@ Callers ask two questions: `error.retry` (may the same request succeed later wit
 """
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from reconciler.errors import DirectoryError
+from reconciler.errors import CursorExpired, DirectoryError
 from reconciler.model import Observation, Wanted
 
 Fault = Literal["vendor", "operator", "data"]
@@ -60,7 +60,7 @@ class Refused(ConnectorError):
     code = "directory_refused"
 
 
-class Resync(ConnectorError):
+class Resync(ConnectorError, CursorExpired):
     """A cursor or page token is no longer valid: drop it and read everything again."""
 
     retry = True
@@ -169,8 +169,20 @@ class Connector(Protocol):
 
     def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:
         """Reads users, then groups, then the members of every wanted group, and ends each collection with a
-        `CollectionEnd`. Raises ConnectorError when users or groups cannot be read; a single unreadable group ends as
-        a partial "members" collection instead."""
+        `CollectionEnd`. Raises ConnectorError when nothing can be read at all (credentials, permission, the vendor does
+        not answer); a listing that breaks off or contradicts itself ends as partial with the reason, and so does a
+        single unreadable group.
+
+        With `wanted.cursor` it reads what changed since: users and groups end as delta, a group's members either come
+        whole (then that group ends as complete) or as MembersSeen and MembersLeft (then it ends as delta). A void
+        cursor raises Resync before or after any observation. Where a later read can be incremental, the last
+        observation is a `Cursor`, taken before the listing began."""
+        ...
+
+    def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncIterator[Observation]:
+        """Asks for people by id who were missing from a complete listing. One answer each: UsersSeen (still there: the
+        listing was short), UserGone with TOMBSTONE (the vendor says deleted: deletedItems, DEPROVISIONED) or with
+        ABSENCE (404 and nothing else known); no answer at all when the vendor refuses to say."""
         ...
 
     async def close(self) -> None:

@@ -27,6 +27,12 @@ class DirectoryError(RunError):
     code = "directory_error"
 
 
+class CursorExpired(DirectoryError):
+    """The place where an incremental read was to begin is void: everything has to be read again."""
+
+    code = "cursor_expired"
+
+
 class StoreError(RunError):
     """The store refused: full disk, locked database, lost lease."""
 

@@ -108,12 +108,32 @@ class GroupsSeen(Frozen, frozen=True, tag="groups_seen"):
     groups: tuple[DirectoryGroup, ...]
 
 
+class GroupGone(Frozen, frozen=True, tag="group_gone"):
+    """The directory says outright that this group is no more."""
+
+    external_id: str
+
+
 class MembersSeen(Frozen, frozen=True, tag="members_seen"):
     """A page of one group's direct members: ids of people and ids of nested groups."""
 
     group: str
     users: tuple[str, ...]
     groups: tuple[str, ...] = ()
+
+
+class MembersLeft(Frozen, frozen=True, tag="members_left"):
+    """People and nested groups that the directory says were taken out of a group (incremental reads only)."""
+
+    group: str
+    users: tuple[str, ...]
+    groups: tuple[str, ...] = ()
+
+
+class Cursor(Frozen, frozen=True, tag="cursor"):
+    """Where the next incremental read begins; opaque to everybody but the connector that wrote it."""
+
+    text: str
 
 
 class CollectionEnd(Frozen, frozen=True, tag="collection_end"):
@@ -125,20 +145,21 @@ class CollectionEnd(Frozen, frozen=True, tag="collection_end"):
     reason: str = ""
 
 
-Observation = UsersSeen | UserGone | GroupsSeen | MembersSeen | CollectionEnd
+Observation = UsersSeen | UserGone | GroupsSeen | GroupGone | MembersSeen | MembersLeft | Cursor | CollectionEnd
 
 
 class Wanted(Frozen, frozen=True):
     """What configuration needs from a directory, so that a connector reads no more than that.
 
     `groups` are names or ids as configured; `bound` maps those that the mirror already resolved to ids;
-    `attributes` are custom attributes as the vendor names them.
+    `attributes` are custom attributes as the vendor names them. With a `cursor` only what changed since is wanted.
     """
 
     groups: frozenset[str] = frozenset()
     bound: dict[str, str] = {}
     attributes: frozenset[str] = frozenset()
     nested: bool = True
+    cursor: str = ""
 
 
 # -- the workspace ------------------------------------------------------------------------------------------------
