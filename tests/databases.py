@@ -5,14 +5,17 @@ one database that is emptied after each test. That migrating itself works is tes
 """
 
 import itertools
+import json
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 from psycopg import sql
 from sqlmodel import SQLModel
@@ -21,6 +24,7 @@ import store.tables  # noqa: F401 - fills the metadata
 from store import open_store
 
 SHARED = "shared"
+PREFIX = "rosterd-pg-"
 
 
 class Postgres:
@@ -71,6 +75,20 @@ class Postgres:
         self._admin.close()
 
 
+def sweep() -> None:
+    """Ends the servers of test sessions that were killed, known by their folders and by whose pid they hold."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        pids, postmaster = folder / ".handle_pids.json", folder / "postmaster.pid"
+        if not pids.exists() or any(psutil.pid_exists(pid) for pid in json.loads(pids.read_text() or "[0]")):
+            continue
+        with suppress(psutil.NoSuchProcess, FileNotFoundError):
+            server = psutil.Process(int(postmaster.read_text().splitlines()[0]))
+            if str(folder) in server.cmdline():
+                server.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+                server.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def postgres_server() -> Iterator[Postgres]:
     """Starts a server in a new folder, and stops it and removes the folder at the end.
@@ -78,7 +96,8 @@ def postgres_server() -> Iterator[Postgres]:
     The folder is not below pytest's own: that one is closed to others, and a server started by root runs as another
     user.
     """
-    folder = Path(tempfile.mkdtemp(prefix="rosterd-pg-"))
+    sweep()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     started = _server(folder)
     postgres = Postgres(str(folder))
     try:
