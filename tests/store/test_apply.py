@@ -35,7 +35,7 @@ from tests.store.plans import (
 )
 from tests.store.workspaces import add, edit, join
 
-# -- what each step writes -----------------------------------------------------------------------------------------------
+# -- what each step writes ----------------------------------------------------------------------------------------
 
 
 def test_create_makes_a_managed_member_with_roles(store: Store) -> None:
@@ -109,7 +109,7 @@ def test_teams_of_one_name_in_two_workspaces_are_two_teams(store: Store) -> None
         assert rows(connection, "SELECT workspace FROM team ORDER BY workspace") == [("acme",), ("globex",)]
 
 
-# -- doing it again ------------------------------------------------------------------------------------------------------
+# -- doing it again -----------------------------------------------------------------------------------------------
 
 
 LINKS = "SELECT id, email, email_key, active, managed, directory, external_id FROM member ORDER BY id"
@@ -138,7 +138,7 @@ def test_applying_a_plan_twice_changes_nothing_the_second_time(store: Store) -> 
     assert table(store) == once
 
 
-# -- what is refused -----------------------------------------------------------------------------------------------------
+# -- what is refused ----------------------------------------------------------------------------------------------
 
 
 def gone_meanwhile(opened: Store) -> None:
@@ -231,7 +231,7 @@ def test_one_action_that_the_database_refuses_does_not_take_the_others_with_it(s
     assert outcome == {"adopt ann": "applied", "adopt cyd": "refused_by_store", "adopt dan": "applied"}
 
 
-# -- transactions --------------------------------------------------------------------------------------------------------
+# -- transactions -------------------------------------------------------------------------------------------------
 
 
 def test_a_run_killed_between_batches_has_written_outcome_and_change_together(

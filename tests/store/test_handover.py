@@ -19,7 +19,7 @@ from tests.builders import ROLE, by_hand, member, policy
 from tests.store.plans import action, applied, begin, create, deactivate, demote, everybody, rename
 from tests.store.workspaces import add, edit
 
-# -- addresses that change hands -----------------------------------------------------------------------------------------
+# -- addresses that change hands ----------------------------------------------------------------------------------
 
 
 def addresses(opened: Store) -> dict[str, str]:
@@ -81,7 +81,7 @@ def test_the_address_of_a_leaver_who_was_renamed_goes_to_the_newcomer(store: Sto
     assert applied(store, create("dan", email="cyd@acme.com", parks=member("cyd").id)) == {"create dan": "applied"}
 
 
-# -- the last holder -----------------------------------------------------------------------------------------------------
+# -- the last holder ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("last", [demote, deactivate])

@@ -18,7 +18,7 @@ from store.workspace import roster
 from tests.builders import WORKSPACE, Directory, people, policy, sync
 from tests.store.stories import kinds, settled, story
 
-# -- guard, plan, errors -------------------------------------------------------------------------------------------------
+# -- guard, plan, errors ------------------------------------------------------------------------------------------
 
 LIMITED = policy(limits={"deactivate": Limit(percent=50, floor=2)})
 
@@ -75,7 +75,7 @@ def test_a_workspace_that_another_run_holds_is_refused(store: Store) -> None:
     assert reports(store) == []
 
 
-# -- interruptions -------------------------------------------------------------------------------------------------------
+# -- interruptions ------------------------------------------------------------------------------------------------
 
 
 class Killed(BaseException):
@@ -163,7 +163,7 @@ def test_a_store_that_fails_half_way_keeps_what_was_recorded(store: Store, monke
     assert sync(store, directory).counts.create == 2
 
 
-# -- reading back --------------------------------------------------------------------------------------------------------
+# -- reading back -------------------------------------------------------------------------------------------------
 
 
 def test_reports_come_newest_first_and_by_directory(store: Store) -> None:

@@ -14,7 +14,7 @@ from tests.builders import ROLE, WORKSPACE, Directory, admins, by_hand, member, 
 from tests.store.stories import kinds, settled, story
 from tests.store.workspaces import add, edit, join
 
-# -- stories -------------------------------------------------------------------------------------------------------------
+# -- stories ------------------------------------------------------------------------------------------------------
 
 
 def test_the_first_run_builds_the_roster(store: Store) -> None:
@@ -230,7 +230,7 @@ def test_addresses_change_hands_between_people_who_are_matched_by_user_name(stor
     assert kinds(store, sync(store, directory, asked).run) == {"create eve email_taken"}
 
 
-# -- policy --------------------------------------------------------------------------------------------------------------
+# -- policy -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_policy_change_survives_a_run_that_cannot_read(store: Store) -> None:
     assert (report.mode, report.counts.leave_team) == ("full", 2)
 
 
-# -- drift ---------------------------------------------------------------------------------------------------------------
+# -- drift --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
