@@ -113,12 +113,12 @@ def known_errors(kind: Kind) -> set[str]:
         for name, value in vars(import_module(f"connectors.{file.stem}")).items()
         if re.fullmatch(r"_?(BY_[A-Z_]+|ADVICE)", name)
     ]
-    return {code for table in tables for code in table if isinstance(code, str)}
+    return {code.casefold() for table in tables for code in table if isinstance(code, str)}
 
 
 @every_kind
 def test_every_error_that_a_connector_knows_is_on_its_page(kind: Kind) -> None:
-    quoted = set(re.findall(r"`(\w+)`", PAGES[kind]))
+    quoted = {code.casefold() for code in re.findall(r"`(\w+)`", PAGES[kind])}
     assert len(known_errors(kind)) > 8
     assert known_errors(kind) - quoted == set()
 
