@@ -6,7 +6,8 @@
     POST /_control/reset-counters
 
 Operations are the change methods of `World` under their own names, with their own parameters, and a few that change the
-access (`ACCESS`). A list is applied in order; it stops at the first that fails, and those before it stay applied.
+access or switch a drill on and off (`ACCESS`). A list is applied in order; it stops at the first that fails, and those
+before it stay applied.
 """
 
 import inspect
@@ -20,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rosterd.simulators import faults
 from rosterd.simulators.web import Vendor, answer
 from rosterd.simulators.world import Group, Person, UnknownError, World
 
@@ -43,7 +45,23 @@ def revoke_tokens(vendor: Vendor) -> None:
     vendor.tokens.revoke()
 
 
-ACCESS: dict[str, Callable[..., None]] = {"grant": grant, "revoke_grant": revoke_grant, "revoke_tokens": revoke_tokens}
+def fault(vendor: Vendor, name: str, route: str = "", times: int | None = None) -> None:
+    """Switches a drill on (faults.py)."""
+    faults.switched_on(vendor, name, route=route, times=times)
+
+
+def no_fault(vendor: Vendor, name: str = "") -> None:
+    """Switches one drill off, or all."""
+    faults.switched_off(vendor, name)
+
+
+ACCESS: dict[str, Callable[..., None]] = {
+    "grant": grant,
+    "revoke_grant": revoke_grant,
+    "revoke_tokens": revoke_tokens,
+    "fault": fault,
+    "no_fault": no_fault,
+}
 
 
 class OperationError(ValueError):
@@ -114,7 +132,8 @@ def routes(vendor: Vendor) -> list[Route]:
 
     async def show(_: Request) -> Response:
         with vendor.world.lock:
-            return answer(summary(vendor.world))
+            on = [active.fault.name for active in vendor.faults if active.left != 0]
+            return answer({**summary(vendor.world), "faults": on})
 
     async def count(_: Request) -> Response:
         return answer({"api": dict(vendor.requests), "token": dict(vendor.token_requests)})

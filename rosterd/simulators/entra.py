@@ -7,6 +7,7 @@ unsupported, never ignored. `/organization` is answered whatever the permissions
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.responses import Response
 
@@ -51,24 +52,22 @@ class Entra(EntraAccess):
     """The tenant's Graph over a world."""
 
     def endpoints(self) -> Sequence[Endpoint]:
-        members = "/v1.0/groups/{id}/members"
-        transitive = "/v1.0/groups/{id}/transitiveMembers"
+        group, bin_ = "/v1.0/groups/{id}", "/v1.0/directory/deletedItems"
         return (
             *self.token_endpoints(),
-            Endpoint("GET", "/v1.0/users", self.list_users),
+            Endpoint("GET", "/v1.0/users", self.list_users, holds="users"),
             Endpoint("GET", "/v1.0/users/$count", self.count_users),
-            Endpoint("GET", "/v1.0/users/{id}", self.get_user),
-            Endpoint("GET", "/v1.0/groups", self.list_groups),
+            Endpoint("GET", "/v1.0/users/{id}", self.get_user, holds="user"),
+            Endpoint("GET", "/v1.0/groups", self.list_groups, holds="groups"),
             Endpoint("GET", "/v1.0/groups/$count", self.count_groups),
-            Endpoint("GET", "/v1.0/groups/{id}", self.get_group),
-            Endpoint("GET", members, lambda call: self.list_members(call, "")),
-            Endpoint("GET", f"{members}/microsoft.graph.user", lambda call: self.list_members(call, USER)),
-            Endpoint("GET", f"{members}/microsoft.graph.group", lambda call: self.list_members(call, GROUP)),
-            Endpoint("GET", transitive, lambda call: self.list_members(call, "", deep=True)),
-            Endpoint(
-                "GET", f"{transitive}/microsoft.graph.user", lambda call: self.list_members(call, USER, deep=True)
+            Endpoint("GET", "/v1.0/groups/{id}", self.get_group, holds="group"),
+            *(
+                Endpoint("GET", path + cast, partial(self.list_members, cast=of, deep=deep), holds="members")
+                for path, deep in ((f"{group}/members", False), (f"{group}/transitiveMembers", True))
+                for cast, of in (("", ""), (f"/{USER}", USER), (f"/{GROUP}", GROUP))
             ),
-            Endpoint("GET", "/v1.0/directory/deletedItems/microsoft.graph.user", self.list_deleted),
+            Endpoint("GET", f"{bin_}/{USER}", self.list_deleted, holds="deleted"),
+            Endpoint("GET", f"{bin_}/{{id}}", self.get_deleted, holds="user"),
             Endpoint("GET", "/v1.0/organization", self.organization),
         )
 
@@ -98,6 +97,20 @@ class Entra(EntraAccess):
         selection = Selection.read(call, self.objects(call), USER, "manager")
         body = {"@odata.context": self._context(call, "users", selection) + "/$entity"}
         return self._with_units(answer({**body, **self.objects(call).user(person, selection)}), call, 1)
+
+    def get_deleted(self, call: Call) -> Response:
+        """One account of the bin, by id."""
+        self.only(call, "$select")
+        self.require("User.Read.All")
+        person = self.world.people.get(call.route["id"])
+        if person is None or person.status != "deleted":
+            raise UnknownError("deleted item", call.route["id"])
+        selection = Selection.read(call, self.objects(call), USER)
+        head = {
+            "@odata.context": self._context(call, "directoryObjects", selection) + "/$entity",
+            "@odata.type": f"#{USER}",
+        }
+        return self._with_units(answer({**head, **self.objects(call).user(person, selection)}), call, 1)
 
     def count_users(self, call: Call) -> Response:
         self.require("User.Read.All")
@@ -147,7 +160,7 @@ class Entra(EntraAccess):
         self.require("GroupMember.Read.All", "Group.Read.All")
         return self._count(call, len(self.world.groups))
 
-    def list_members(self, call: Call, cast: str, *, deep: bool = False) -> Response:
+    def list_members(self, call: Call, *, cast: str = "", deep: bool = False) -> Response:
         """Members of every type, or of one (`cast`). Without User.Read.All, people show their id only (facts §1.2)."""
         self.options(call)
         self.require("GroupMember.Read.All", "Group.Read.All")
@@ -238,7 +251,7 @@ class Entra(EntraAccess):
         after = position(call.query["$skiptoken"]) if "$skiptoken" in call.query else 0
         if after is None:
             raise graph_error(400, "Request_BadRequest", "The $skiptoken is not one of this list.")
-        ids, following = asked.listing.page(after, top)
+        ids, following = self.page(asked.listing, after, top)
         shape = self.shapes.get((*asked.shape, call.base, asked.selection), asked.render)
         head: dict[str, object] = {"@odata.context": self._context(call, asked.context, asked.selection)}
         if call.query.get("$count") == "true":

@@ -52,11 +52,11 @@ class Google(GoogleAccess):
         api = "/admin/directory/v1"
         return (
             Endpoint("POST", "/token", self.token, token=True),
-            Endpoint("GET", f"{api}/users", self.list_users),
-            Endpoint("GET", f"{api}/users/{{userKey}}", self.get_user),
-            Endpoint("GET", f"{api}/groups", self.list_groups),
-            Endpoint("GET", f"{api}/groups/{{groupKey}}", self.get_group),
-            Endpoint("GET", f"{api}/groups/{{groupKey}}/members", self.list_members),
+            Endpoint("GET", f"{api}/users", self.list_users, holds="users"),
+            Endpoint("GET", f"{api}/users/{{userKey}}", self.get_user, holds="user"),
+            Endpoint("GET", f"{api}/groups", self.list_groups, holds="groups"),
+            Endpoint("GET", f"{api}/groups/{{groupKey}}", self.get_group, holds="group"),
+            Endpoint("GET", f"{api}/groups/{{groupKey}}/members", self.list_members, holds="members"),
             Endpoint("GET", f"{api}/customer/{{customerId}}/schemas", self.list_schemas),
         )
 
@@ -202,7 +202,8 @@ class Google(GoogleAccess):
         return list(enumerate(found, start=1))
 
     def finish(self, response: Response) -> None:
-        response.headers["content-type"] = "application/json; charset=UTF-8"
+        if response.headers["content-type"] == "application/json":
+            response.headers["content-type"] = "application/json; charset=UTF-8"
         response.headers["date"] = http_date(self.world.now)
 
     # -- the rest -------------------------------------------------------------------------------------------------
@@ -240,7 +241,7 @@ class Google(GoogleAccess):
         if after is None:
             raise api_error(400, "invalid", "Invalid Input: pageToken")
         mask = self._mask(call, f"{asked.schema}s")
-        ids, following = asked.listing.page(after, limit)
+        ids, following = self.page(asked.listing, after, limit)
         kind = f"admin#directory#{asked.key}"
         head = {"kind": kind, "etag": objects.etag(asked.key, self.world.revision, after), "nextPageToken": ""}
         if following is None:

@@ -13,7 +13,8 @@ from rosterd.simulators.world import Kind, UnknownError, World
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _AUDIENCE = "https://oauth2.googleapis.com/token"  # hard-wired in google-auth (facts §1.1)
 _SCOPE = "https://www.googleapis.com/auth/"
-_STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
+_STATUS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
+           429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE"}  # fmt: skip
 _UNAUTHORIZED = (
     "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the "
     "scopes requested."

@@ -52,11 +52,11 @@ class Okta(OktaAccess):
     def endpoints(self) -> Sequence[Endpoint]:
         return (
             Endpoint("POST", "/oauth2/v1/token", self.token, token=True),
-            Endpoint("GET", "/api/v1/users", self.list_users),
-            Endpoint("GET", "/api/v1/users/{id}", self.get_user),
-            Endpoint("GET", "/api/v1/groups", self.list_groups),
-            Endpoint("GET", "/api/v1/groups/{groupId}", self.get_group),
-            Endpoint("GET", "/api/v1/groups/{groupId}/users", self.list_group_users),
+            Endpoint("GET", "/api/v1/users", self.list_users, holds="users"),
+            Endpoint("GET", "/api/v1/users/{id}", self.get_user, holds="user"),
+            Endpoint("GET", "/api/v1/groups", self.list_groups, holds="groups"),
+            Endpoint("GET", "/api/v1/groups/{groupId}", self.get_group, holds="group"),
+            Endpoint("GET", "/api/v1/groups/{groupId}/users", self.list_group_users, holds="members"),
             Endpoint("GET", "/api/v1/meta/schemas/user/{schemaId}", self.user_schema),
         )
 
@@ -194,7 +194,7 @@ class Okta(OktaAccess):
             if found is None or single:
                 raise invalid("after", "is not a cursor of this list")
             after = found
-        ids, following = page.listing.page(after, limit)
+        ids, following = self.page(page.listing, after, limit)
         links = [("link", f'<{call.link(call.query)}>; rel="self"')]
         if following is not None and not single:
             query = {**call.query, "after": cursor(following), "limit": str(limit)}

@@ -60,6 +60,7 @@ class OktaAccess(Vendor):
         self.public_key = public_key
         self.rate_limit = rate_limit  # requests per minute
         self.role = True
+        self.dpop = False
         self._used = 0
         self._window_end = 0.0
 
@@ -93,7 +94,8 @@ class OktaAccess(Vendor):
             "x-rate-limit-remaining": str(max(0, self.rate_limit - self._used)),
             "x-rate-limit-reset": str(int(now.timestamp() + left) + 1),
         }
-        response.raw_headers.extend((name.encode(), value.encode()) for name, value in headers.items())
+        there = {name for name, _ in response.raw_headers}  # a fault may say other things of the bucket
+        response.raw_headers.extend((n.encode(), v.encode()) for n, v in headers.items() if n.encode() not in there)
 
     def unknown_parameter(self, name: str) -> Refusal:
         return invalid(name, "unknown or repeated query parameter")

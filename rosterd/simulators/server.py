@@ -7,14 +7,14 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from rosterd.simulators import control
+from rosterd.simulators import control, faults, wire
 from rosterd.simulators.entra import Entra
 from rosterd.simulators.google import Google
 from rosterd.simulators.okta import Okta
@@ -33,16 +33,25 @@ SECRET_NAMES: dict[Kind, str] = {
 class Simulator:
     """One simulated directory on 127.0.0.1. `port` 0 takes a free one; `latency` is seconds per answer.
 
+    `fault` names drills that are on from the start (faults.py); `dpop` makes Okta's service app prove its key.
+
     `credentials` holds what a client needs (throwaway, made for this server): okta `token`, `client_id`, `private_key`;
     entra `tenant_id`, `client_id`, `client_secret`; google `service_account`, `subject`, `customer`.
     """
 
-    def __init__(self, kind: Kind, world: World, *, port: int = 0, latency: float = 0.0) -> None:
+    def __init__(self, kind: Kind, world: World, *, port: int = 0, latency: float = 0.0,
+                 fault: str | Iterable[str] = (), dpop: bool = False) -> None:  # fmt: skip
         if world.kind != kind:
             raise ValueError(f"a {kind} simulator cannot show a world of kind {world.kind}")
         self.kind: Kind = kind
         self.world = world
         self.vendor: Vendor = VENDORS[kind].opened(world, latency=latency)
+        if isinstance(self.vendor, Okta):
+            self.vendor.dpop = dpop
+        elif dpop:
+            raise ValueError("DPoP is Okta's")
+        for name in faults.named(fault):
+            self.fault(name)
         # The protocol is named because asyncio turns Nagle off only where it is: 40 ms per answer otherwise.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -54,7 +63,7 @@ class Simulator:
     # -- running --------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> "Simulator":
-        app = self.vendor.starlette(*control.routes(self.vendor))
+        app = wire.exposed(self.vendor.starlette(*control.routes(self.vendor)))
         server = self._server = uvicorn.Server(_configuration(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread = thread
@@ -89,6 +98,21 @@ class Simulator:
     @property
     def token_requests(self) -> Counter[str]:
         return self.vendor.token_requests
+
+    # -- what goes wrong ------------------------------------------------------------------------------------------
+
+    def fault(self, name: str, *, route: str = "", times: int | None = None) -> faults.Active:
+        """Switches a drill on (faults.py) for requests whose path has `route` in it, `times` times; its own ways unless
+        told otherwise. Can be done while it runs.
+
+        Raises:
+            faults.UnknownFault: there is none of that name for this kind of directory.
+        """
+        return faults.switched_on(self.vendor, name, route=route, times=times)
+
+    def no_fault(self, name: str = "") -> None:
+        """Switches one drill off, or all."""
+        faults.switched_off(self.vendor, name)
 
     # -- who may come in ------------------------------------------------------------------------------------------
 

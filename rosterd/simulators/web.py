@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rosterd.simulators.strikes import Active, Strikes
 from rosterd.simulators.world import Kind, UnknownError, World
 
 encode = msgspec.json.Encoder().encode
@@ -90,6 +91,12 @@ class Endpoint(NamedTuple):
     path: str
     handler: Handler
     token: bool = False  # counted with the token requests, and not asked for a bearer token
+    holds: str = "other"  # "users", "user", "groups", "group", "members", "deleted", "users_delta", "groups_delta"
+
+    @property
+    def content(self) -> str:
+        """What a fault goes by (strikes.py)."""
+        return "token" if self.token else self.holds
 
 
 @dataclass
@@ -133,6 +140,8 @@ class Vendor(ABC):
         self.token_requests: Counter[str] = Counter()
         self.listings = Listings(world)
         self.shapes = Shapes(world)
+        self.faults: list[Active] = []  # those that are on (faults.py)
+        self.small_pages = False  # of the request at hand
 
     @classmethod
     @abstractmethod
@@ -172,8 +181,12 @@ class Vendor(ABC):
                 raise self.unknown_parameter(name)
         return call.query
 
+    def page(self, listing: "Listing", after: int, limit: int) -> tuple[list[str], int | None]:
+        """`Listing.page`; a fault may want three pages where one would do."""
+        return listing.page(after, min(limit, max(1, -(-len(listing.ids) // 3))) if self.small_pages else limit)
+
     def starlette(self, *extra: Route) -> Starlette:
-        """The ASGI application, with `extra` routes (the control door) in front."""
+        """The application, with `extra` routes (the control door) in front; `wire.exposed` makes it able to break."""
         routes = [Route(e.path, self._endpoint(e), methods=[e.method]) for e in self.endpoints()]
         lost = Endpoint("GET", "(no such route)", self._no_such_route)
         methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -191,17 +204,21 @@ class Vendor(ABC):
             if self.latency:
                 await asyncio.sleep(self.latency)
             call = _call(request, await request.body())
+            strikes = Strikes(self, row, call)
+            if seconds := strikes.seconds:
+                await asyncio.sleep(seconds)
             with self.world.lock:
-                response = self._respond(row, call)
+                response = self._respond(row, call, strikes)
             self.finish(response)
-            return response
+            return strikes.sent(response)
 
         return handle
 
-    def _respond(self, row: Endpoint, call: Call) -> Response:
+    def _respond(self, row: Endpoint, call: Call, strikes: Strikes) -> Response:
+        self.small_pages = strikes.small_pages
         try:
             self.admit(call, row)
-            return row.handler(call)
+            return strikes.changed(strikes.instead() or row.handler(call))
         except Refusal as refusal:
             return refusal.response
         except UnknownError as exc:
