@@ -127,6 +127,10 @@ class _Absorbed:
     def take(self, observation: Observation) -> int:
         raise NotImplementedError
 
+    def missing(self, _most: int, *, thorough: bool) -> tuple[str, ...]:
+        assert thorough in (True, False)
+        return ()
+
     def promote(self) -> Complete:
         return Complete(True, True, True)
 

@@ -13,7 +13,7 @@ class Subject(Frozen, frozen=True, gc=False):
 
     `user` is the directory's last word (None: the mirror never saw this id); `groups` its direct group ids; `member`
     the member linked to it; `other` a different member who holds the same key, with what the mirror says about that
-    member's own directory user: `other_left` (gone from this directory) or `other_renamed` (has another key now);
+    member's own directory user: `other_left` (known to be gone) or `other_renamed` (has another key now);
     `rivals` are other active people of this directory with the same key; `scoped` is what was last known of whether
     the person is in scope.
     """

@@ -107,8 +107,8 @@ class Roles(Frozen, frozen=True):
 
 
 class Context(Frozen, frozen=True):
-    """What deciding needs besides the person: policy, groups, whether people were ever read whole, and who must keep
-    which axis because nobody else would be left (`stays`: member id → axes).
+    """What deciding needs besides the person: policy, groups, and who must keep which axis because nobody else would
+    be left (`stays`: member id → axes).
 
     `seen` and `granted` remember what the same groups, attributes and roles came to, for many people share theirs;
     they hold nothing that policy and view do not say.
@@ -116,7 +116,6 @@ class Context(Frozen, frozen=True):
 
     policy: Policy
     view: GroupView
-    users_known: bool = True
     stays: dict[str, frozenset[str]] = {}
     seen: dict[tuple[str, ...], Membership] = {}
     granted: dict[tuple[frozenset[str], tuple[tuple[str, str], ...], bytes], Roles] = {}
@@ -165,8 +164,8 @@ def decide(context: Context, subject: Subject) -> Decision:
     """Decides one person."""
     user = subject.user
     if user is None:
-        missing = _remove(context, subject, Evidence.ABSENCE, _GONE)
-        return Decision(missing if context.users_known else _withhold(missing, "the people were never read whole"))
+        unheard = _remove(context, subject, Evidence.ABSENCE, _GONE)
+        return Decision(_withhold(unheard, "the directory has not said anything about this person"))
     if user.state is UserState.GONE:
         return Decision(_remove(context, subject, subject.evidence or Evidence.ABSENCE, _GONE))
     belongs = context.membership(subject.groups)

@@ -89,10 +89,10 @@ class Policy(Frozen, frozen=True):
         named = {ref for source in self.sources for ref, _ in source.groups}
         return tuple(sorted(named | {mapping.group for mapping in self.teams} | set(self.scope.groups)))
 
-    def wanted(self, bound: dict[str, str]) -> Wanted:
+    def wanted(self, bound: dict[str, str], cursor: str = "") -> Wanted:
         """What a connector has to read for this policy."""
         attributes = frozenset(source.attribute for source in self.sources if source.attribute)
-        return Wanted(groups=frozenset(self.refs), bound=bound, attributes=attributes, nested=self.nested)
+        return Wanted(frozenset(self.refs), bound, attributes, self.nested, cursor)
 
     @property
     def digest(self) -> str:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from reconciler.errors import DirectoryError
+from reconciler.errors import CursorExpired, DirectoryError
 from reconciler.guard import Hold, judge
 from reconciler.holders import with_stays
 from reconciler.match import Subject
@@ -18,6 +18,7 @@ from reconciler.plan import Action, Context, Tally, decide
 from reconciler.policy import GroupView, Policy, RoleAxis
 from reconciler.report import Cause, Complete, Counts, Report, State, Transport
 
+CONFIRMED = 500  # people asked for by id in one run, at most
 Mode = Literal["full", "incremental"]
 Progress = Callable[[str, int, int | None], None]
 """Called with a phase ("pull", "plan", "apply"), what is done and, where known, out of how much."""
@@ -28,6 +29,10 @@ class Source(Protocol):
 
     def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:
         """Observations, each collection closed by a `CollectionEnd`."""
+        ...
+
+    def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncIterator[Observation]:
+        """Asks by id for people who are missing from a whole listing."""
         ...
 
     @property
@@ -43,9 +48,13 @@ class Absorber(Protocol):
         """Stages an observation; the number of people staged so far."""
         ...
 
+    def missing(self, most: int, *, thorough: bool) -> tuple[str, ...]:
+        """Up to `most` ids of known people whom a whole listing did not hold."""
+        ...
+
     def promote(self) -> Complete:
-        """Makes what was staged the mirror, marks what changed as pending; what was complete and is not in it any
-        more is gone."""
+        """Makes what was staged the mirror, marks what changed as pending. Gone are only those of whom the directory
+        said so, in the listing or when asked by id."""
         ...
 
     def discard(self) -> None:
@@ -57,7 +66,6 @@ class Snapshot(Protocol):
     """A consistent view of mirror and workspace."""
 
     view: GroupView
-    users_known: bool
     warnings: tuple[str, ...]
 
     def pending(self) -> Iterator[Sequence[Subject]]:
@@ -122,6 +130,10 @@ class Ports(Protocol):
         """Configured group names that earlier pulls resolved, to ids."""
         ...
 
+    def cursor(self) -> str:
+        """Where an incremental read can begin; "" when everything has to be read."""
+        ...
+
     def absorber(self) -> Absorber:
         """A staging area for one pull."""
         ...
@@ -176,7 +188,7 @@ async def sync(job: Job, ports: Ports) -> Report:
     tasks = ports.tasks(report)
     try:
         with watch.phase("pull"):
-            complete = await _pull(job.policy, ports)
+            complete = await _pull(job, ports)
     except DirectoryError as error:
         report = msgspec.structs.replace(report, state="blocked", error=error.as_dict())
         return _finish(report, ports, tasks, watch, whole=False)
@@ -193,11 +205,26 @@ async def sync(job: Job, ports: Ports) -> Report:
     return _finish(report, ports, tasks, watch, whole=complete.whole)
 
 
-async def _pull(policy: Policy, ports: Ports) -> Complete:
-    absorber = ports.absorber()
+async def _pull(job: Job, ports: Ports) -> Complete:
+    """Reads what changed where that is possible, else everything; a void cursor means everything."""
+    cursor = "" if job.verify else ports.cursor()
+    if not cursor:
+        return await _read(job, ports, cursor)
     try:
-        async for observation in ports.source.pull(policy.wanted(ports.bound())):
+        return await _read(job, ports, cursor)
+    except CursorExpired:
+        return await _read(job, ports, "")
+
+
+async def _read(job: Job, ports: Ports, cursor: str) -> Complete:
+    absorber = ports.absorber()
+    wanted = job.policy.wanted(ports.bound(), cursor)
+    try:
+        async for observation in ports.source.pull(wanted):
             ports.progress("pull", absorber.take(observation), None)
+        if missing := absorber.missing(CONFIRMED, thorough=job.verify):
+            async for observation in ports.source.confirm(missing, wanted):
+                ports.progress("pull", absorber.take(observation), None)
         return absorber.promote()
     finally:
         absorber.discard()
@@ -207,7 +234,7 @@ def _plan(job: Job, ports: Ports, tasks: Tasks) -> tuple[Tally, tuple[str, ...]]
     snapshot = ports.snapshot()
     try:
         chunks = snapshot.everyone if job.verify else snapshot.pending
-        context = Context(job.policy, snapshot.view, snapshot.users_known)
+        context = Context(job.policy, snapshot.view)
         context = with_stays(context, snapshot.holders, lambda: (s for chunk in chunks() for s in chunk))
         tally, done = Tally(), 0
         for chunk in chunks():

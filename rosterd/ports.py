@@ -3,9 +3,9 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from connectors.base import Connector
 from reconciler.model import Observation, Wanted
@@ -14,7 +14,7 @@ from reconciler.report import Report, Transport
 from reconciler.sync import Job, Mode, Progress, sync
 from store.database import Store
 from store.leases import RENEW, Held, Renewal, give_back, stamp, take
-from store.mirror import bound, peek
+from store.mirror import bound, cursor_of, peek
 from store.runs import RunTasks
 from store.snapshot import View
 from store.staging import Staging
@@ -41,6 +41,10 @@ class ConnectorSource:
         """The connector's observations."""
         return self._connector.pull(wanted)
 
+    def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncIterator[Observation]:
+        """Asks by id."""
+        return self._connector.confirm(ids, wanted)
+
     @property
     def transport(self) -> Transport:
         """What reading has cost so far."""
@@ -53,9 +57,10 @@ class RunPorts:
 
     def __init__(
         self, store: Store, policy: Policy, connector: Connector, *, held: Held, progress: Progress,
-        clock: Callable[[], str] = now,
+        clock: Callable[[], str] = now, identity: str = "",
     ) -> None:  # fmt: skip
         self._store, self._policy, self._held, self._clock = store, policy, held, clock
+        self._identity = identity
         self.source = ConnectorSource(connector)
         self.renewal = Renewal(store, held, clock)
         self._told = progress
@@ -71,9 +76,14 @@ class RunPorts:
         with self._store.read() as connection:
             return bound(connection, self._policy.directory)
 
+    def cursor(self) -> str:
+        """Where an incremental read can begin."""
+        with self._store.read() as connection:
+            return cursor_of(connection, self._policy.directory)
+
     def absorber(self) -> Staging:
         """A staging area for one pull."""
-        return Staging(self._store, self._policy, self._clock, self._held)
+        return Staging(self._store, self._policy, self._clock, self._held, identity=self._identity)
 
     def snapshot(self) -> View:
         """A view of now."""
@@ -118,9 +128,12 @@ def lease(store: Store, workspace: str, run: str) -> Iterator[Held]:
 
 async def run_once(
     store: Store, policy: Policy, connector: Connector, *, progress: Progress, trigger: str = "manual",
-    verify: bool = False, apply: bool = True,
+    verify: bool = False, apply: bool = True, verify_every: timedelta | None = None, identity: str = "",
 ) -> Report:  # fmt: skip
     """One run of one directory: takes the workspace's lease, runs the loop, gives the lease back.
+
+    `identity` stands for the credentials and the address of the directory: after a change, absence has to be seen
+    twice. `verify_every` is how old the last full comparison may be.
 
     Raises:
         WorkspaceBusy: another run holds the workspace.
@@ -128,8 +141,8 @@ async def run_once(
     """
     run = new_run(now())
     with lease(store, policy.workspace, run) as held:
-        ports = RunPorts(store, policy, connector, held=held, progress=progress)
-        full = verify or needs_full(store, policy)
+        ports = RunPorts(store, policy, connector, held=held, progress=progress, identity=identity)
+        full = verify or needs_full(store, policy, verify_every)
         async with renewed(ports.renewal):
             return await sync(Job(run, policy, trigger, verify=full, apply=apply), ports)
 
@@ -152,8 +165,12 @@ async def _tick(renewal: Renewal) -> None:
         renewal.due()
 
 
-def needs_full(store: Store, policy: Policy) -> bool:
-    """Whether everything has to be compared: nothing ever was, or the policy is not the one it was compared under."""
+def needs_full(store: Store, policy: Policy, verify_every: timedelta | None = None) -> bool:
+    """Whether everything has to be compared: nothing ever was, the policy is not the one it was compared under, or the
+    last time is too long ago (a clock that was set back counts as long ago)."""
     with store.read() as connection:
         row = peek(connection, policy.directory)
-    return row is None or row.policy_digest != policy.digest
+    if row is None or row.policy_digest != policy.digest or row.verified_at is None:
+        return True
+    age = datetime.now(UTC) - datetime.fromisoformat(row.verified_at)
+    return verify_every is not None and not timedelta(0) <= age < verify_every

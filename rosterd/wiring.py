@@ -6,14 +6,15 @@ and nothing printed.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from pydantic import PrivateAttr
 
 import connectors
-from connectors.base import Connector, ConnectorConfig, Finding, Opened, SecretRef
+from connectors.base import Connector, ConnectorConfig, Finding, Opened, Refused, SecretRef
 from reconciler.errors import RunError
 from reconciler.model import key
 from reconciler.policy import Change, Limit, Policy, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
@@ -216,7 +217,26 @@ async def run_directory(
 
     policy = policy_of(settings, directory)
     async with connect(directory) as connector:
-        return await run_once(store, policy, connector, progress=heeding, verify=verify, apply=apply)
+        return await run_once(
+            store, policy, connector, progress=heeding, verify=verify, apply=apply,
+            verify_every=directory.verify_every, identity=identity_of(directory),
+        )  # fmt: skip
+
+
+def identity_of(directory: DirectorySettings) -> str:
+    """Stands for whom a directory is asked as, and where: changes with address, client, key or scope of the reading.
+
+    Of a secret it holds 64 bits of a keyed hash, which say whether it is the same one and nothing else.
+    """
+    config = connector_config(directory)
+    seen = blake2b(key=directory.id.encode()[:64], digest_size=8)
+    for name in sorted(type(config).model_fields):
+        value = getattr(config, name)
+        if isinstance(value, SecretRef):
+            with suppress(Refused):  # a simulated directory has none
+                value = value.reveal()
+        seen.update(f"{name}={value}\0".encode())
+    return seen.hexdigest()
 
 
 async def check_directory(settings: Settings, store: Store, directory: DirectorySettings) -> list[Finding]:

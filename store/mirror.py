@@ -21,11 +21,14 @@ class DirectoryRow(NamedTuple):
     complete_at: str | None
     policy_digest: str
     verified_at: str | None
+    identity: str | None
+    suspect: bool
+    cursor: str | None
 
 
 _DIRECTORY = (
-    "SELECT generation, users_complete_at, groups_complete_at, complete_at, policy_digest, verified_at"
-    " FROM directory WHERE id = :d"
+    "SELECT generation, users_complete_at, groups_complete_at, complete_at, policy_digest, verified_at,"
+    " identity, suspect, cursor FROM directory WHERE id = :d"
 )
 
 
@@ -34,12 +37,21 @@ def directory_row(connection: Connection, directory: str) -> DirectoryRow:
     found = peek(connection, directory)
     if found is None:
         connection.execute(
-            text("INSERT INTO directory (id, generation, policy_digest) VALUES (:d, 0, '') ON CONFLICT DO NOTHING"),
+            text(
+                "INSERT INTO directory (id, generation, policy_digest, suspect) VALUES (:d, 0, '', FALSE)"
+                " ON CONFLICT DO NOTHING"
+            ),
             {"d": directory},
         )
         found = peek(connection, directory)
     assert found is not None  # noqa: S101 - just written
     return found
+
+
+def cursor_of(connection: Connection, directory: str) -> str:
+    """Where the next incremental read begins; "" when everything has to be read."""
+    found = peek(connection, directory)
+    return (found.cursor or "") if found else ""
 
 
 def peek(connection: Connection, directory: str) -> DirectoryRow | None:

@@ -12,12 +12,6 @@ from reconciler.policy import Policy
 from store.database import bulk, rows, scalar
 from store.mirror import bound, directory_row, groups_of
 
-_INDEXES = {
-    "stage_user": "external_id, seq",
-    "stage_group": "external_id, seq",
-    "stage_edge": "group_id, member_id, nested",
-}
-
 
 class Promotion:
     """The steps of one promotion, on one connection, in one transaction."""
@@ -40,10 +34,7 @@ class Promotion:
         self._connection.execute(text(sql), {name: value for name, value in known.items() if f":{name}" in sql})
 
     def settle(self) -> None:
-        """Indexes the staging tables. The same item may have come twice while pages shifted under the reader: the
-        later sight counts."""
-        for table, columns in _INDEXES.items():
-            self._run(f"CREATE INDEX {table}_index ON {table} ({columns})")
+        """The same item may have come twice while pages shifted under the reader: the later sight counts."""
         for table in ("stage_user", "stage_group"):
             many = scalar(self._connection, f"SELECT count(*) - count(DISTINCT external_id) FROM {table}")
             if many:
@@ -52,19 +43,24 @@ class Promotion:
                     f" WHERE later.external_id = {table}.external_id AND later.seq > {table}.seq)"
                 )
 
-    def people(self, *, complete: bool) -> None:
-        """New and changed people; with a complete read, those who are not in it any more."""
+    def people(self) -> None:
+        """New and changed people, and those of whom it is established that they are gone."""
         if self._first:
             self._run(
                 "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
                 " SELECT :d, external_id, state, evidence, match_key, :now, body FROM stage_user"
                 " WHERE state <> 'gone' ORDER BY seq"
             )
-            return
+        else:
+            self._changed()
+        if scalar(self._connection, "SELECT 1 FROM stage_user WHERE state = 'gone' LIMIT 1"):
+            self._gone()
+
+    def _changed(self) -> None:
         self._run(
             "INSERT INTO stage_changed SELECT s.external_id FROM stage_user s LEFT JOIN mirror_user m"
-            " ON m.directory = :d AND m.external_id = s.external_id WHERE m.external_id IS NULL AND s.state <> 'gone'"
-            " OR m.state <> s.state OR s.state <> 'gone' AND (m.body <> s.body OR m.match_key <> s.match_key)"
+            " ON m.directory = :d AND m.external_id = s.external_id WHERE s.state <> 'gone' AND"
+            " (m.external_id IS NULL OR m.state <> s.state OR m.body <> s.body OR m.match_key <> s.match_key)"
         )
         self._run(
             "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
@@ -73,32 +69,25 @@ class Promotion:
             " ON CONFLICT (directory, external_id) DO UPDATE SET state = excluded.state, evidence = NULL,"
             " match_key = excluded.match_key, changed_at = excluded.changed_at, body = excluded.body"
         )
-        self._run(
-            "UPDATE mirror_user SET state = 'gone', changed_at = :now, scoped = NULL, evidence ="
-            " (SELECT s.evidence FROM stage_user s WHERE s.external_id = mirror_user.external_id)"
-            " WHERE directory = :d AND state <> 'gone' AND external_id IN"
-            " (SELECT external_id FROM stage_user WHERE state = 'gone')"
-        )
-        if complete and self._some_absent():
-            absent = (
-                " FROM mirror_user WHERE directory = :d AND state <> 'gone'"
-                " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = mirror_user.external_id)"
-            )
-            self._run(f"INSERT INTO stage_changed SELECT external_id{absent}")
-            self._run(
-                "UPDATE mirror_user SET state = 'gone', evidence = 'absence', changed_at = :now, scoped = NULL"
-                " WHERE directory = :d AND external_id IN (SELECT external_id FROM stage_changed)"
-                " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = mirror_user.external_id)"
-            )
 
-    def _some_absent(self) -> bool:
-        """Everybody staged is in the mirror by now, so counting tells whether anybody else is there too."""
-        here = scalar(
-            self._connection,
-            "SELECT count(*) FROM mirror_user WHERE directory = :d AND state <> 'gone'",
-            d=self._directory,
+    def _gone(self) -> None:
+        """Gone people keep their last body. One whom the mirror never saw matters when a member is linked to them."""
+        self._run(
+            "INSERT INTO stage_changed SELECT s.external_id FROM stage_user s JOIN mirror_user m ON m.directory = :d"
+            " AND m.external_id = s.external_id WHERE s.state = 'gone' AND m.state <> 'gone'"
         )
-        return bool(here > scalar(self._connection, "SELECT count(*) FROM stage_user WHERE state <> 'gone'"))
+        self._run(
+            "INSERT INTO stage_changed SELECT s.external_id FROM stage_user s JOIN member k ON k.directory = :d"
+            " AND k.external_id = s.external_id WHERE s.state = 'gone' AND NOT EXISTS"
+            " (SELECT 1 FROM mirror_user m WHERE m.directory = :d AND m.external_id = s.external_id)"
+        )
+        self._run(
+            "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
+            " SELECT :d, s.external_id, 'gone', s.evidence, s.match_key, :now, s.body FROM stage_changed c"
+            " CROSS JOIN stage_user s WHERE s.external_id = c.external_id AND s.state = 'gone'"
+            " ON CONFLICT (directory, external_id) DO UPDATE SET state = 'gone', evidence = excluded.evidence,"
+            " changed_at = excluded.changed_at, scoped = NULL"
+        )
 
     def groups(self, *, complete: bool) -> None:
         """Groups as listed; with a complete listing, those not in it are gone, and so are their members' edges."""
@@ -109,6 +98,10 @@ class Promotion:
             " WHERE g.external_id IS NULL OR g.name <> s.name OR g.email <> s.email OR g.gone"
             " ON CONFLICT (directory, external_id) DO UPDATE SET name = excluded.name, email = excluded.email,"
             " gone = FALSE"
+        )
+        self._run(
+            "UPDATE mirror_group SET gone = TRUE, members_digest = NULL WHERE directory = :d AND NOT gone"
+            " AND external_id IN (SELECT external_id FROM stage_group_gone)"
         )
         if complete:
             self._run(
@@ -123,7 +116,16 @@ class Promotion:
             " (group_id IN (SELECT group_id FROM stage_end WHERE complete AND NOT same)"
             " AND NOT EXISTS (SELECT 1 FROM stage_edge s WHERE s.group_id = mirror_edge.group_id"
             " AND s.member_id = mirror_edge.member_id)"
-            " OR group_id IN (SELECT external_id FROM mirror_group WHERE directory = :d AND gone))"
+            " OR group_id IN (SELECT external_id FROM mirror_group WHERE directory = :d AND gone)"
+            " OR (group_id, member_id) IN (SELECT group_id, member_id FROM stage_left))"
+        )
+        # Graph says nothing about the groups of a user who was deleted (facts §4.1): a restored one starts without.
+        self._run(
+            "INSERT INTO stage_edges_gone SELECT e.group_id, e.member_id, e.nested FROM stage_changed c"
+            " JOIN stage_user s ON s.external_id = c.external_id AND s.state = 'gone'"
+            " JOIN mirror_edge e ON e.directory = :d AND e.nested = FALSE AND e.member_id = c.external_id"
+            " WHERE NOT EXISTS (SELECT 1 FROM stage_edge g WHERE g.group_id = e.group_id AND g.member_id = e.member_id)"
+            " ON CONFLICT DO NOTHING"
         )
         self._run(
             "DELETE FROM mirror_edge WHERE directory = :d AND (group_id, member_id) IN"
@@ -194,11 +196,31 @@ class Promotion:
             " (SELECT group_id FROM stage_end WHERE complete)"
         )
         self._run(
+            "UPDATE mirror_group SET members_digest = NULL WHERE directory = :d AND members_digest IS NOT NULL"
+            " AND external_id IN (SELECT group_id FROM stage_edges_changed)"
+        )
+        self._run(
             "UPDATE mirror_group SET members_digest ="
             " (SELECT digest FROM stage_end e WHERE e.group_id = mirror_group.external_id)"
             " WHERE directory = :d AND external_id IN (SELECT group_id FROM stage_end WHERE NOT same)"
         )
         self._bind()
+
+    def listed(self, *, identity: str, suspect: bool) -> None:
+        """A whole listing of people came in, under these credentials; `suspect` when it has to be seen twice."""
+        self._connection.execute(
+            text("UPDATE directory SET identity = :identity, suspect = :suspect WHERE id = :d"),
+            {"identity": identity, "suspect": suspect, "d": self._directory},
+        )
+
+    def keep_cursor(self, cursor: str, *, whole: bool, void: bool) -> None:
+        """The place of the next incremental read goes forward with a whole read, and else stays where it was unless it
+        is `void`: then everything is read again."""
+        if whole or void:
+            self._connection.execute(
+                text("UPDATE directory SET cursor = :cursor WHERE id = :d"),
+                {"cursor": (cursor or None) if whole else None, "d": self._directory},
+            )
 
     def _bind(self) -> None:
         listed: list[DirectoryGroup] = groups_of(self._connection, self._directory)

@@ -55,7 +55,6 @@ class View:
         self._policy = policy
         self.view, self.warnings = group_view(self._connection, policy)
         row = peek(self._connection, policy.directory)
-        self.users_known = row is not None and row.users_complete_at is not None
         self.mark = row.generation if row else 0
         self._parameters: dict[str, Any] = {"d": policy.directory, "mark": self.mark}
         self.key_column = "name_key" if policy.match == "user_name" else "email_key"
@@ -319,7 +318,7 @@ class _Chunk:
         if other.directory != self._view.policy.directory:
             return other, False, False
         state, now = self._standing.get(other.external_id, ("", ""))
-        left = state == "gone" or (not state and self._view.users_known)
+        left = state == "gone"
         # Somebody whom no read has shown yet keeps the address: there is nothing to say that they gave it up.
         return other, left, bool(state) and not left and now != key
 

@@ -9,13 +9,17 @@ from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 
 import msgspec
+from sqlalchemy import Connection
 
 from reconciler.model import (
     CollectionEnd,
     Completeness,
+    Cursor,
     DirectoryUser,
     Evidence,
+    GroupGone,
     GroupsSeen,
+    MembersLeft,
     MembersSeen,
     Observation,
     UserGone,
@@ -24,9 +28,9 @@ from reconciler.model import (
 )
 from reconciler.policy import Policy, match_key
 from reconciler.report import Complete
-from store.database import Store, bulk, rows, translated
+from store.database import Store, bulk, rows, scalar, translated
 from store.leases import Held
-from store.mirror import groups_of
+from store.mirror import directory_row, groups_of
 from store.promotion import Promotion
 
 # Staging is only appended to: a key on a table with bodies costs ten times the insert. Promotion makes the indexes, in
@@ -35,11 +39,19 @@ _STAGING = {
     "stage_user": "seq INTEGER, external_id {id}, state TEXT, evidence TEXT, match_key TEXT, body TEXT",
     "stage_group": "seq INTEGER, external_id {id}, name TEXT, email TEXT",
     "stage_edge": "group_id {id}, member_id {id}, nested {bool}",
+    "stage_left": "group_id {id}, member_id {id}",
+    "stage_group_gone": "external_id {id}",
     "stage_end": "group_id {id}, complete {bool}, same {bool}, digest TEXT",
     "stage_changed": "external_id {id} PRIMARY KEY",
     "stage_edges_gone": "group_id {id}, member_id {id}, nested {bool}, PRIMARY KEY (group_id, member_id)",
     "stage_edges_changed": "group_id {id}, member_id {id}, nested {bool}",
 }
+_INDEXES = {
+    "stage_user": "external_id, seq",
+    "stage_group": "external_id, seq",
+    "stage_edge": "group_id, member_id, nested",
+}
+FEW, SHARE = 20, 0.05  # more people absent at once than both have to be absent from two listings running
 BUFFER = 50_000  # memberships kept in memory, about 10 MB, until their group ends
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -47,8 +59,15 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class Staging:
     """One pull's observations on their way into the mirror (the `Absorber` port)."""
 
-    def __init__(self, store: Store, policy: Policy, now: Callable[[], str], lease: Held | None = None) -> None:
+    def __init__(
+        self, store: Store, policy: Policy, now: Callable[[], str], lease: Held | None = None, *, identity: str = ""
+    ) -> None:
         self._store, self._policy, self._now, self._lease = store, policy, now, lease
+        self._identity = identity
+        self._cursor = ""
+        self._asked: tuple[str, ...] = ()
+        self._missing = 0
+        self._indexed = False
         self._stack = ExitStack()
         self._connection = self._stack.enter_context(store.session())
         self._ends: list[CollectionEnd] = []
@@ -77,7 +96,14 @@ class Staging:
             case UsersSeen(users):
                 self._users(users)
             case UserGone(external_id, evidence):
-                self._insert("stage_user", 6, [(self._next(), external_id, "gone", evidence.value, "", "")])
+                body = _encode(DirectoryUser(external_id, UserState.GONE)).decode()
+                self._insert("stage_user", 6, [(self._next(), external_id, "gone", evidence.value, "", body)])
+            case GroupGone(external_id):
+                self._insert("stage_group_gone", 1, [(external_id,)])
+            case MembersLeft(group, users, groups):
+                self._insert("stage_left", 2, [(group, member) for member in (*users, *groups)])
+            case Cursor(text):
+                self._cursor = text
             case GroupsSeen(groups):
                 self._insert("stage_group", 4, [(self._next(), g.external_id, g.name, g.email) for g in groups])
             case MembersSeen(group, users, groups):
@@ -146,32 +172,109 @@ class Staging:
         same = digest is not None and digest == self._digests.get(end.group)
         if not same:
             self._insert_edges(end.group, people, children)
-        self._settled.append((end.group, _complete(end), same, digest))
+        if end.completeness is not Completeness.DELTA:
+            self._settled.append((end.group, _complete(end), same, digest))
+
+    def missing(self, most: int, *, thorough: bool) -> tuple[str, ...]:
+        """Up to `most` ids of people whom a whole listing did not hold although the mirror does, or (`thorough`, or
+        when the mirror never saw a whole listing) although a member of the workspace is linked to them."""
+        if not self._ended("users", Completeness.COMPLETE):
+            return ()
+        self._index()
+        with translated(self._store.engine), self._connection.begin():
+            row = directory_row(self._connection, self._policy.directory)
+            sql = _MISSING + (_UNKNOWN if thorough or row.users_complete_at is None else "")
+            found = rows(self._connection, f"SELECT external_id FROM ({sql}) x LIMIT :n", **self._here, n=most)
+            self._asked = tuple(str(one[0]) for one in found)
+            self._missing = len(found)
+            if len(found) == most:
+                self._missing = scalar(self._connection, f"SELECT count(*) FROM ({sql}) x", **self._here)
+        return self._asked
+
+    @property
+    def _here(self) -> dict[str, str]:
+        return {"d": self._policy.directory}
+
+    def _index(self) -> None:
+        if not self._indexed:
+            self._indexed = True
+            with self._transaction():
+                for table, columns in _INDEXES.items():
+                    self._connection.exec_driver_sql(f"CREATE INDEX {table}_index ON {table} ({columns})")
 
     def promote(self) -> Complete:
         """Makes the staged pull the mirror and marks what changed as pending, in one transaction."""
         self._insert("stage_end", 4, self._settled)
-        users, groups = self._whole("users"), self._whole("groups")
+        self._index()
         connection = self._connection.execution_options(rosterd_write=True)
         with translated(self._store.engine), connection.begin():
+            if self._lease is not None:  # a run that was overtaken read the directory before the one that overtook it
+                self._lease.check(connection, self._now())
             promotion = Promotion(connection, self._policy, self._now())
             promotion.settle()
-            promotion.people(complete=users)
-            promotion.groups(complete=groups)
+            doubt, suspect = self._doubt(connection)
+            open_question = self._open_question(connection, doubt)
+            users = self._whole("users") and not open_question
+            groups = self._whole("groups")
+            promotion.people()
+            promotion.groups(complete=self._ended("groups", Completeness.COMPLETE))
             promotion.edges()
             promotion.mark()
             promotion.note(users=users, groups=groups, short=self._short())
+            if self._ended("users", Completeness.COMPLETE):
+                promotion.listed(identity=self._identity, suspect=suspect)
+            unread = [end for end in self._ends if end.collection == "members" and _partial(end)]
+            # Of a group that was not read whole, an incremental read would not speak again.
+            void = not self._ended("users", Completeness.DELTA) and (bool(unread) or not users)
+            promotion.keep_cursor(self._cursor, whole=users and groups and not unread, void=void)
             names = {group.external_id: group.name for group in groups_of(connection, self._policy.directory)}
-            if self._lease is not None:  # a run that was overtaken read the directory before the one that overtook it
-                self._lease.check(connection, self._now())
-        unread = [end for end in self._ends if end.collection == "members" and not _complete(end)]
-        reasons = [end.reason for end in self._ends if end.reason]
+        reasons = [end.reason for end in self._ends if end.reason] + ([open_question] if open_question else [])
         incomplete = tuple(sorted(names.get(end.group, end.group) for end in unread))
         return Complete(users, groups, not unread, incomplete, tuple(reasons))
 
+    def _doubt(self, connection: Connection) -> tuple[str, bool]:
+        """Why absence is not believed this time ("" when it is), and whether that is for the number of the absent.
+
+        What is not believed is taken out of the staging again; tombstones stay.
+        """
+        sql = "SELECT count(*) FROM stage_user WHERE state = 'gone' AND evidence = 'absence'"
+        absent = int(scalar(connection, sql))
+        if not absent:
+            return "", False
+        row = directory_row(connection, self._policy.directory)
+        sql = "SELECT count(*) FROM mirror_user WHERE directory = :d AND state <> 'gone'"
+        known = int(scalar(connection, sql, **self._here))
+        many = absent > FEW and absent > SHARE * known
+        if row.identity != self._identity:
+            doubt = "this is the first whole listing with these credentials"
+        elif many and not row.suspect:
+            doubt = f"{absent} of {known} people are absent at once"
+        else:
+            return "", False
+        connection.exec_driver_sql("DELETE FROM stage_user WHERE state = 'gone' AND evidence = 'absence'")
+        return doubt, many
+
+    def _open_question(self, connection: Connection, doubt: str) -> str:
+        """A sentence about people missing from the listing of whom nothing is concluded; "" when there are none."""
+        answered = sum(
+            scalar(connection, "SELECT count(*) FROM stage_user WHERE external_id = :id", id=one) > 0
+            for one in self._asked
+        )
+        left = self._missing - answered
+        if left <= 0:
+            return ""
+        people = "1 person is" if left == 1 else f"{left} people are"
+        if doubt:
+            return f"{people} missing from the listing; {doubt}: believed when the next whole listing shows the same"
+        return f"{people} missing from the listing, and asking for them by id did not settle it; they keep their place"
+
+    def _ended(self, collection: str, how: Completeness) -> bool:
+        ends = [end.completeness for end in self._ends if end.collection == collection]
+        return bool(ends) and all(end is how for end in ends)
+
     def _whole(self, collection: str) -> bool:
         ends = [end for end in self._ends if end.collection == collection]
-        return bool(ends) and all(_complete(end) for end in ends)
+        return bool(ends) and not any(_partial(end) for end in ends)
 
     def _short(self) -> bool:
         """Whether the listing of groups came back short, so that some were not even asked for their members."""
@@ -198,6 +301,21 @@ def _evidence(user: DirectoryUser) -> str | None:
 
 def _complete(end: CollectionEnd) -> bool:
     return end.completeness is Completeness.COMPLETE
+
+
+def _partial(end: CollectionEnd) -> bool:
+    return end.completeness is Completeness.PARTIAL
+
+
+_MISSING = (
+    "SELECT m.external_id FROM mirror_user m WHERE m.directory = :d AND m.state <> 'gone'"
+    " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = m.external_id)"
+)
+_UNKNOWN = (
+    " UNION ALL SELECT k.external_id FROM member k WHERE k.directory = :d AND k.active"
+    " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = k.external_id)"
+    " AND NOT EXISTS (SELECT 1 FROM mirror_user m WHERE m.directory = :d AND m.external_id = k.external_id)"
+)
 
 
 def _digest(people: list[str], children: list[str]) -> str:

@@ -15,7 +15,12 @@ Id = String().with_variant(String(collation="C"), "postgresql")
 
 
 class Directory(SQLModel, table=True):
-    """What the mirror knows about a directory as a whole. `generation` counts promotions."""
+    """What the mirror knows about a directory as a whole. `generation` counts promotions.
+
+    `identity` stands for the credentials and address of the last whole listing of people (None: never): absence is not
+    believed in the first one after a change. `suspect` says that the last one missed so many people that it has to be
+    seen twice.
+    """
 
     __tablename__ = "directory"
     id: str = Field(primary_key=True, sa_type=Id)
@@ -25,6 +30,9 @@ class Directory(SQLModel, table=True):
     complete_at: str | None = None
     policy_digest: str = ""
     verified_at: str | None = None
+    identity: str | None = None
+    suspect: bool = False
+    cursor: str | None = Field(default=None, sa_type=Text)
 
 
 class MirrorUser(SQLModel, table=True):

@@ -4,7 +4,7 @@ Everybody is called by a first name: it is their external id, and the start of t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from reconciler.model import (
     Completeness,
     DirectoryGroup,
     DirectoryUser,
+    Evidence,
     GroupsSeen,
     Member,
     MembersSeen,
@@ -104,8 +105,7 @@ def view(*refs: str, unknown: Iterable[str] = (), **reach: Iterable[str]) -> Gro
 
 def context(groups: GroupView | None = None, **fields: Any) -> Context:
     """What deciding needs; fields of the policy may be given."""
-    known = fields.pop("users_known", True)
-    return Context(policy(**fields), view() if groups is None else groups, known)
+    return Context(policy(**fields), view() if groups is None else groups)
 
 
 def brief(action: Action | ActionRow) -> tuple[Any, ...]:
@@ -121,6 +121,8 @@ class Directory:
     def __init__(self, *names: str) -> None:
         self.counts = Counts()
         self.people: dict[str, DirectoryUser] = {}
+        self.confirmed: list[str] = []
+        self.silent: set[str] = set()
         self.groups: dict[str, DirectoryGroup] = {}
         self.inside: dict[str, set[str]] = {}
         self.nested: dict[str, set[str]] = {}
@@ -209,6 +211,13 @@ class Directory:
             yield observation
         if self.error is not None:
             raise self.error
+
+    async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncIterator[Observation]:  # noqa: ARG002
+        """What the directory says about people by id: the hidden are still there, the deleted are not, of the silent
+        it says nothing."""
+        self.confirmed += [*ids]
+        for name in (one for one in ids if one not in self.silent):
+            yield UsersSeen((self.people[name],)) if name in self.people else UserGone(name, Evidence.ABSENCE)
 
     def observations(self, wanted: Wanted) -> list[Observation]:
         """What a pull reports."""

@@ -49,6 +49,8 @@ class Workspace:
         found = []
         for name in sorted(world.people.keys() | linked.keys()):
             person, member = world.people.get(name), linked.get(name)
+            if person is None and world.users_known:
+                person = DirectoryUser(name, UserState.GONE)
             active = person is not None and person.state is UserState.ACTIVE
             other = holders.get(keys[name]) if active else None
             if other is None or (member is not None and other.id == member.id):
@@ -81,7 +83,7 @@ class Workspace:
         for swap in order:
             if crowd:
                 crowd.append(crowd.pop(swap % len(crowd)))
-        context = Context(policy, world.view(policy), world.users_known)
+        context = Context(policy, world.view(policy))
         return plan(with_stays(context, lambda axis: self.holders(axis, crowd), lambda: crowd), crowd)
 
     def holders(self, axis: RoleAxis, crowd: Iterable[Subject]) -> list[Subject | Member]:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import DirectoryError, StoreError
+from reconciler.errors import CursorExpired, DirectoryError, StoreError
 from reconciler.guard import Hold
 from reconciler.match import Subject
-from reconciler.model import Member, Observation, UsersSeen, Wanted
+from reconciler.model import Member, Observation, UserGone, UsersSeen, Wanted
 from reconciler.plan import Action
 from reconciler.policy import GroupView, Limit, Policy, RoleAxis
 from reconciler.report import Cause, Complete, Counts, Report, Transport
@@ -40,9 +40,11 @@ class Ports:
         self.finished: list[Report] = []
         self.wanted: list[Wanted] = []
         self.view: GroupView = view()
-        self.users_known = True
         self.warnings: tuple[str, ...] = ("look out",)
         self.seconds = 0.0
+        self.place = ""
+        self.gaps: tuple[str, ...] = ()
+        self.asked: list[str] = []
 
     # -- ports
     @property
@@ -54,6 +56,9 @@ class Ports:
 
     def bound(self) -> dict[str, str]:
         return {"Eng": "g1"}
+
+    def cursor(self) -> str:
+        return self.place
 
     def absorber(self) -> "Ports":
         return self
@@ -80,10 +85,21 @@ class Ports:
     async def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:
         self.wanted.append(wanted)
         yield UsersSeen((user("ada"),))
+        if wanted.cursor == "void":
+            raise CursorExpired("too old")
         if self.error is not None:
             raise self.error
 
+    async def confirm(self, ids: Sequence[str], _wanted: Wanted) -> AsyncIterator[Observation]:
+        self.asked += ids
+        for name in ids:
+            yield UserGone(name)
+
     # -- absorber
+    def missing(self, most: int, *, thorough: bool) -> tuple[str, ...]:
+        self.log.append("missing, thorough" if thorough else "missing")
+        return self.gaps[:most]
+
     def take(self, observation: Observation) -> int:
         self.log.append("take")
         return len(observation.users) if isinstance(observation, UsersSeen) else 0
@@ -147,7 +163,7 @@ class Ports:
 
 def run(ports: Ports, asked: Policy | None = None, **options: Any) -> Report:
     report = asyncio.run(sync(Job("r1", asked or policy(), **options), ports))
-    assert ports.finished == [report]
+    assert ports.finished[-1] == report
     return report
 
 
@@ -158,8 +174,8 @@ def test_one_pass_in_the_order_of_the_picture() -> None:
     ports = Ports(LEAVER, subject("bob", "Eng", member=member("bob")))
     report = run(ports)
     assert ports.log == [
-        "open running", "take", "promote", "discard", "snapshot", "pending", "planned", "close", "hold 0", "apply",
-        "counts run", "finish",
+        "open running", "take", "missing", "promote", "discard", "snapshot", "pending", "planned", "close", "hold 0",
+        "apply", "counts run", "finish",
     ]  # fmt: skip
     assert (report.state, report.mode, report.run, report.error) == ("succeeded", "incremental", "r1", None)
     assert report.phases == {"pull": 0.5, "plan": 0.5, "apply": 0.5}
@@ -210,7 +226,7 @@ def test_a_store_that_refuses_the_pull_is_no_fault_of_the_directory() -> None:
     ports.promote_error = StoreError("disk full")
     with pytest.raises(StoreError):
         run(ports)
-    assert ports.log == ["open running", "take", "discard"]
+    assert ports.log == ["open running", "take", "missing", "discard"]
 
 
 def test_a_bug_in_the_source_is_not_taken_for_a_blocked_directory() -> None:
@@ -285,3 +301,28 @@ def test_the_digest_is_that_of_the_plan_whatever_the_chunks() -> None:
     one, other = Ports(LEAVER, subject("bob")), Ports(LEAVER, subject("bob"))
     digests = {run(one).digest, run(other, apply=False).digest, run(Ports(LEAVER)).digest}
     assert len(digests) == 2
+
+
+def test_an_incremental_read_begins_where_the_last_one_ended() -> None:
+    ports = Ports()
+    ports.place = "here"
+    run(ports)
+    assert [wanted.cursor for wanted in ports.wanted] == ["here"]
+    run(ports, verify=True)
+    assert [wanted.cursor for wanted in ports.wanted] == ["here", ""]
+
+
+def test_a_void_cursor_means_reading_everything() -> None:
+    ports = Ports()
+    ports.place = "void"
+    assert run(ports).state == "succeeded"
+    assert [wanted.cursor for wanted in ports.wanted] == ["void", ""]
+    assert ports.log[:6] == ["open running", "take", "discard", "take", "missing", "promote"]
+
+
+def test_whoever_is_missing_is_asked_for_before_the_promotion() -> None:
+    ports = Ports()
+    ports.gaps = ("bob", "cyd")
+    run(ports)
+    assert ports.asked == ["bob", "cyd"]
+    assert ports.log[:6] == ["open running", "take", "missing", "take", "take", "promote"]

@@ -195,6 +195,8 @@ def test_members_of_a_lost_mirror_are_not_absent_until_people_were_read_whole(st
     assert changes(store, sync(store, directory)) == [("deactivate", "ada", "not_read_whole")]
     short(directory)
     report = sync(store, directory)
+    assert (report.state, changes(store, report)) == ("blocked", [("deactivate", "ada", "not_read_whole")])
+    report = sync(store, directory)
     assert (report.mode, changes(store, report)) == ("incremental", [("deactivate", "ada", False)])
 
 

@@ -28,6 +28,7 @@ def crowd(store: Store) -> Store:
     join(store, by_hand("gus").id, "Choir")
     sync(store, directory)
     add(store, member("never-seen"), member("aaa-never-seen"), member("zzz-never-seen"))
+    directory.silent = {"never-seen", "aaa-never-seen", "zzz-never-seen"}
     directory.delete("bob")
     directory.hire("hal", email="eve@acme.com")
     directory.hire("ivy", "jim", groups=["Eng"])

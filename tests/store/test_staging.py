@@ -9,8 +9,11 @@ from reconciler.errors import StoreError
 from reconciler.model import (
     CollectionEnd,
     Completeness,
+    Cursor,
     Evidence,
+    GroupGone,
     GroupsSeen,
+    MembersLeft,
     MembersSeen,
     Observation,
     UserGone,
@@ -22,10 +25,11 @@ from reconciler.report import Complete
 from store import Store
 from store import staging as staging_module
 from store.database import rows, scalar
-from store.mirror import bound, group_view
+from store.mirror import bound, cursor_of, group_view
 from store.promotion import Promotion
 from store.staging import Staging
-from tests.builders import group, policy, user
+from tests.builders import group, member, policy, user
+from tests.store.workspaces import add
 
 NOW = "2026-01-01T00:00:00.000Z"
 WHOLE, PART, DELTA = Completeness.COMPLETE, Completeness.PARTIAL, Completeness.DELTA
@@ -51,13 +55,18 @@ def ended(collection: str, end: Completeness | None, name: str = "") -> list[Obs
     return [] if end is None else [CollectionEnd(collection, end, name, "" if end is WHOLE else f"{end} {collection}")]
 
 
-def pull(opened: Store, *parts: list[Observation], asked: Policy | None = None) -> Complete:
-    """Absorbs one pull."""
-    staging = Staging(opened, asked or policy(), lambda: NOW)
+def pull(
+    opened: Store, *parts: list[Observation], asked: Policy | None = None, answer: str = "absence", identity: str = "",
+    most: int = 500, thorough: bool = False,
+) -> Complete:  # fmt: skip
+    """Absorbs one pull; about everybody missing from it the directory answers: "absence", "tombstone", "there", ""."""
+    staging = Staging(opened, asked or policy(), lambda: NOW, identity=identity)
     try:
         for part in parts:
             for observation in part:
                 staging.take(observation)
+        for name in staging.missing(most, thorough=thorough) if answer else ():
+            staging.take(UsersSeen((user(name),)) if answer == "there" else UserGone(name, Evidence(answer)))
         return staging.promote()
     finally:
         staging.discard()
@@ -126,6 +135,100 @@ def test_what_becomes_of_people(store: Store, second: list[Observation], expecte
     pull(store, users("ada", "bob"))
     pull(store, second)
     assert mirror(store) == expected
+
+
+def missing(complete: Complete) -> list[str]:
+    return [reason for reason in complete.reasons if "missing from the listing" in reason]
+
+
+def test_a_whole_listing_alone_takes_nobody_away(store: Store) -> None:
+    pull(store, users("ada", "bob"), groups())
+    complete = pull(store, users("ada"), groups(), answer="")
+    assert mirror(store) == {"ada": "active", "bob": "active"}
+    assert complete.users  # nobody was asked, so nothing is known to be open
+
+
+@pytest.mark.parametrize(
+    ("answer", "bob", "whole"),
+    [("absence", "gone/absence", True), ("tombstone", "gone/tombstone", True), ("there", "active", True)],
+)
+def test_who_is_missing_is_asked_for_by_id(store: Store, answer: str, bob: str, whole: bool) -> None:
+    pull(store, users("ada", "bob"), groups())
+    complete = pull(store, users("ada"), groups(), answer=answer)
+    assert (mirror(store)["bob"], complete.users) == (bob, whole)
+
+
+def test_only_so_many_are_asked_and_the_others_stay(store: Store) -> None:
+    pull(store, users("ada", "bob", "cyd"), groups())
+    complete = pull(store, users("ada"), groups(), most=1)
+    assert sorted(mirror(store).values()) == ["active", "active", "gone/absence"]
+    assert (complete.users, len(missing(complete))) == (False, 1)
+    assert pull(store, users("ada"), groups(), most=1).users
+    assert sorted(mirror(store).values()) == ["active", "gone/absence", "gone/absence"]
+
+
+@pytest.mark.parametrize(("answer", "bob"), [("absence", "active"), ("tombstone", "gone/tombstone")])
+def test_absence_is_not_believed_right_after_new_credentials(store: Store, answer: str, bob: str) -> None:
+    pull(store, users("ada", "bob"), groups(), identity="old key")
+    complete = pull(store, users("ada"), groups(), identity="new key", answer=answer)
+    assert (mirror(store)["bob"], complete.users) == (bob, bob != "active")
+    pull(store, users("ada"), groups(), identity="new key", answer=answer)
+    assert mirror(store)["bob"].startswith("gone/")
+
+
+def test_many_absent_at_once_have_to_be_absent_twice(store: Store) -> None:
+    crowd = [f"u{number:03}" for number in range(100)]
+    pull(store, users(*crowd), groups())
+    complete = pull(store, users(*crowd[:70]), groups())
+    assert set(mirror(store).values()) == {"active"}
+    assert "30 of 100 people are absent at once" in missing(complete)[0]
+    assert pull(store, users(*crowd[:70]), groups()).users
+    assert list(mirror(store).values()).count("gone/absence") == 30
+
+
+def test_a_member_whom_the_mirror_never_saw_is_asked_for_in_a_full_comparison(store: Store) -> None:
+    add(store, member("old"))
+    pull(store, users("ada"), groups())
+    assert pull(store, users("ada"), groups(), thorough=True).users
+    assert mirror(store) == {"ada": "active", "old": "gone/absence"}
+
+
+def test_a_cursor_goes_forward_with_whole_reads_only(store: Store) -> None:
+    def place() -> str:
+        with store.read() as connection:
+            return cursor_of(connection, "okta")
+
+    pull(store, users("ada"), groups(), [Cursor("one")])
+    assert place() == "one"
+    pull(store, users(end=DELTA), groups(end=DELTA), [Cursor("two")])
+    assert place() == "two"
+    pull(store, users(end=PART), groups(end=DELTA), [Cursor("three")])
+    assert place() == ""
+    pull(store, users("ada"), groups(), [Cursor("four")])
+    pull(store, users(end=DELTA), groups(end=DELTA), members("Eng", end=PART), [Cursor("five")])
+    assert place() == "four"  # the group is read again from there
+    pull(store, users("ada"), groups(), members("Eng", end=PART), [Cursor("six")])
+    assert place() == ""
+
+
+def test_an_incremental_read_adds_and_takes_away_what_it_names(store: Store) -> None:
+    pull(store, users("ada", "bob", "cyd"), groups("Eng", "Ops"), members("Eng", "ada", "bob"), members("Ops", "cyd"))
+    settle(store)
+    delta: list[Observation] = [
+        MembersSeen("Eng", ("cyd",)),
+        MembersLeft("Eng", ("bob",)),
+        CollectionEnd("members", DELTA, "Eng"),
+    ]
+    complete = pull(store, users(end=DELTA), groups(end=DELTA), delta)
+    assert complete.whole
+    assert edges(store) == {("Eng", "ada"), ("Eng", "cyd"), ("Ops", "cyd")}
+    assert pending(store) == {"bob", "cyd"}
+    pull(store, users(end=DELTA), [GroupGone("Ops"), *groups(end=DELTA)])
+    assert edges(store) == {("Eng", "ada"), ("Eng", "cyd")}
+    pull(store, [UserGone("cyd"), *users(end=DELTA)], groups(end=DELTA))
+    assert edges(store) == {("Eng", "ada")}
+    pull(store, users("ada", "bob", "cyd"), groups("Eng"), members("Eng", "ada", "cyd"))
+    assert edges(store) == {("Eng", "ada"), ("Eng", "cyd")}
 
 
 def test_a_gone_person_keeps_the_first_reason_and_the_last_description(store: Store) -> None:

@@ -48,6 +48,9 @@ def upgrade() -> None:
         sa.Column("complete_at", sa.String(), nullable=True),
         sa.Column("policy_digest", sa.String(), nullable=False),
         sa.Column("verified_at", sa.String(), nullable=True),
+        sa.Column("identity", sa.String(), nullable=True),
+        sa.Column("suspect", sa.Boolean(), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
