@@ -4,29 +4,48 @@ The typed models cost 500 times what raw JSON costs and the page iterator stops 
 (docs/opinions.md, "Raw JSON").
 """
 
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+import re
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Literal
+from urllib.parse import quote
 
 import msgspec
 from pydantic import Field, field_validator, model_validator
 
+from connectors import confirming, cursors, listing
 from connectors.address import base_address, same_origin
-from connectors.base import ConnectorConfig, ConnectorError, Counts, Finding, Malformed, Opened, Refused, SecretRef
-from connectors.completeness import groups_end, users_end
+from connectors.base import (
+    ConnectorConfig,
+    ConnectorError,
+    Counts,
+    Finding,
+    Malformed,
+    Opened,
+    Refused,
+    SecretRef,
+    Unavailable,
+)
+from connectors.entra_delta import GROUP, GROUPS, LATEST, USER, DeltaPage, Round, endless, last_link, tracked
+from connectors.entra_errors import judge, judge_group, judge_person
 from connectors.entra_sdk import Session, TokenRefused
 from connectors.findings import of_error, of_groups, of_users
 from connectors.members import expand
-from connectors.paging import each, not_json, pages, text
-from connectors.transport import Action, Answer, Judge, Limiter, Transport, Verdict, retry_after
+from connectors.paging import Endless, each, not_json, pages, text
+from connectors.transport import Answer, Judge, Limiter, Transport
 from reconciler.groups import resolve
 from reconciler.model import (
+    CollectionEnd,
+    Completeness,
     DirectoryGroup,
     DirectoryUser,
+    Evidence,
+    GroupGone,
     GroupsSeen,
     MembersSeen,
     Observation,
+    UserGone,
     UsersSeen,
     UserState,
     Wanted,
@@ -67,95 +86,6 @@ def open(config: Config, opened: Opened) -> "Entra":  # noqa: A001 -- what the r
     return Entra(config, opened)
 
 
-# -- what answers mean --------------------------------------------------------------------------------------------
-
-_CONSENT = (
-    "App registrations > the app > API permissions: User.Read.All and GroupMember.Read.All as Application permissions, "
-    "then Grant admin consent"
-)
-_SECRET = "Certificates & secrets > New client secret: copy the Value, not the Secret ID"  # noqa: S105
-_IDS = "copy both ids again from the app's Overview page"
-_SELECT = "Graph cannot list one of the configured attributes: compare them with the tenant's attribute names"
-_CONDITIONS = "the token was withdrawn: look for a changed secret, a disabled app, or a Conditional Access policy"
-
-_BY_CODE = {
-    "Authorization_RequestDenied": (Action.PAUSE, _CONSENT),
-    "Directory_ExpiredPageToken": (Action.RESYNC, ""),
-    "syncStateNotFound": (Action.RESYNC, ""),
-    "resyncRequired": (Action.RESYNC, ""),
-}
-_BY_STATUS = {
-    400: (Action.PAUSE, _SELECT),
-    401: (Action.RENEW, _CONDITIONS),
-    403: (Action.PAUSE, _CONSENT),
-    410: (Action.RESYNC, ""),
-    429: (Action.THROTTLE, ""),
-    501: (Action.PAUSE, _SELECT),
-    503: (Action.THROTTLE, ""),
-    509: (Action.THROTTLE, ""),
-}
-# The decision follows `error`; the numbers, which clients should not branch on, only choose the advice.
-_ADVICE = {
-    "AADSTS7000215": _SECRET,
-    "AADSTS7000222": f"the secret expired. {_SECRET}; a certificate lasts longer",
-    "AADSTS700027": "upload the public part of this certificate under Certificates & secrets, and check the clock",
-    "AADSTS700016": _IDS,
-    "AADSTS90002": _IDS,
-}
-
-
-def judge(outcome: Answer | BaseException) -> Verdict | None:
-    """Graph's answers, and failed token requests, as verdicts (facts: error taxonomy)."""
-    if isinstance(outcome, Answer):
-        return None if outcome.status == 200 else _judge_answer(outcome)
-    if isinstance(outcome, TokenRefused):
-        return _judge_token(outcome)
-    return Verdict(Action.RETRY, f"no answer from Microsoft Graph: {type(outcome).__name__} {outcome}".rstrip())
-
-
-def judge_group(outcome: Answer | BaseException) -> Verdict | None:
-    """The same for one group's members: a hidden or deleted group does not stop the others."""
-    verdict = judge(outcome)
-    if verdict is not None and isinstance(outcome, Answer) and outcome.status in (403, 404):
-        return Verdict(
-            Action.SKIP_ITEM, verdict.message, "a group with hidden members needs Member.Read.Hidden as well"
-        )
-    return verdict
-
-
-def _judge_answer(answer: Answer) -> Verdict:
-    status = answer.status
-    code, sentence = _said(answer.body)
-    said = " ".join(part for part in (f"Microsoft Graph answered {status}", code, sentence) if part)
-    action, fix = _BY_CODE.get(code) or _BY_STATUS.get(status) or (Action.PAUSE, "check `endpoint`")
-    if status >= 500 and status not in _BY_STATUS:
-        action, fix = Action.RETRY, ""
-    wait = retry_after(answer.headers)
-    if action is Action.THROTTLE and wait is None and status != 429:
-        action = Action.RETRY
-    return Verdict(action, said, fix, wait)
-
-
-def _judge_token(refused: TokenRefused) -> Verdict:
-    """By the answer, not by the class: a 503 of the token endpoint is no wrong secret."""
-    said = f"no token from Entra ID: {refused.error} {refused.description}".rstrip()
-    if refused.status is None or refused.status >= 500 or (refused.status != 429 and not refused.error):
-        return Verdict(Action.RETRY, said, wait=retry_after(refused.headers))
-    if refused.status == 429:
-        return Verdict(Action.THROTTLE, said, wait=retry_after(refused.headers))
-    number = refused.description.partition(":")[0]
-    return Verdict(Action.PAUSE, said, _ADVICE.get(number, f"{_IDS}; {_SECRET}"))
-
-
-def _said(body: bytes) -> tuple[str, str]:
-    """Graph's error code and sentence, "" where the body is something else."""
-    try:
-        error = msgspec.json.decode(body)["error"]
-        return text(error["code"]), text(error["message"])
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
-        return "", ""
-
-
 # -- the connector ------------------------------------------------------------------------------------------------
 
 _GRAPH = "https://graph.microsoft.com"
@@ -163,8 +93,11 @@ _USERS = "/v1.0/users?$select=accountEnabled,userType,{}&$top=999"
 _GROUPS = "/v1.0/groups?$select=id,displayName&$top=999"
 _MEMBERS = "/v1.0/groups/{}/members?$select=id&$top=999"
 _SELECTED = ("id", "userPrincipalName", "mail", "displayName", "givenName", "surname", "jobTitle", "department")
-_USER, _GROUP = "#microsoft.graph.user", "#microsoft.graph.group"
+_ONE = "/v1.0/users/{}?$select=accountEnabled,userType,{}"
+_DELTA = "/v1.0/users/delta?$select=accountEnabled,userType,{}"
+_DELETED = "/v1.0/directory/deletedItems/{}?$select=id"
 _AT_ONCE = 8
+_ASK_AGAIN = 20  # people without accountEnabled among the changes, at most
 _CHECK_SECONDS = 60.0
 
 
@@ -189,6 +122,8 @@ class _MembersPage(msgspec.Struct):
 
 _page = msgspec.json.Decoder(_Page)
 _members_page = msgspec.json.Decoder(_MembersPage)
+_delta_page = msgspec.json.Decoder(DeltaPage)
+_one = msgspec.json.Decoder(dict[str, Any])
 
 
 class Entra:
@@ -228,31 +163,161 @@ class Entra:
         return found
 
     async def pull(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
-        """All people, all groups, the direct members of wanted groups and of the groups inside them."""
+        """All people, all groups, the direct members of wanted groups and of the those inside them; or what changed."""
         self._transport.begin(self._seconds)
+        read = self._changes(wanted) if wanted.cursor else self._everything(wanted)
+        async with aclosing(read) as found:
+            async for observation in found:
+                yield observation
+
+    async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Observation, None]:
+        """Each person's own record, else their place among the deleted."""
+        self._transport.begin(min(self._seconds, confirming.SECONDS))
+        ask = partial(self._ask, wanted=wanted)
+        async with aclosing(confirming.confirm(ids, ask, window=_AT_ONCE)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    # -- everything ---------------------------------------------------------------------------------------------
+
+    async def _everything(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
+        marks = await self._marks(wanted)
         unclear: list[str] = []
-        count = 0
+        groups: list[DirectoryGroup] = []
+        ends: list[CollectionEnd] = []
+        start = partial(self._people, wanted, unclear)
+        async with aclosing(listing.people("Entra ID", start, unclear, "accountEnabled")) as people:
+            async for seen in people:
+                ends += [seen] if isinstance(seen, CollectionEnd) else []
+                yield seen
+        async with aclosing(listing.groups("Entra ID", self._groups, groups, wanted)) as pages_of_groups:
+            async for page in pages_of_groups:
+                ends += [page] if isinstance(page, CollectionEnd) else []
+                yield page
+        whole = all(end.completeness is Completeness.COMPLETE for end in ends)
+        ids = resolve(wanted.groups, groups, wanted.bound).ids.values()
+        async with aclosing(self._expand(ids, wanted)) as members:
+            async for observation in members:
+                ends += [observation] if isinstance(observation, CollectionEnd) else []
+                yield observation
+        if marks and whole:
+            yield cursors.after(cursors.Place(self._digest(wanted), marks), marks, ends)
+
+    async def _marks(self, wanted: Wanted) -> dict[str, str]:
+        """Delta links for "from now on", taken before the listing: five times cheaper than a first round of delta.
+
+        Empty where Graph follows no changes of an attribute, or refuses: then every read is one of everything.
+        """
+        if not tracked(wanted.attributes):
+            return {}
+        try:
+            paths = {"users": users_path(wanted.attributes, _DELTA) + LATEST, "groups": GROUPS + LATEST}
+            return {name: (await self._round(path, Round())) for name, path in paths.items()}
+        except ConnectorError as exc:
+            if isinstance(exc, Refused | Unavailable) and exc.status in (None, 401):
+                raise  # no token, or nobody there: the listing would say the same
+            return {}
+
+    async def _people(self, wanted: Wanted, unclear: list[str]) -> AsyncGenerator[tuple[DirectoryUser, ...], None]:
+        unclear.clear()
         convert = partial(to_user, attributes=wanted.attributes)
         async with aclosing(self._pages(users_path(wanted.attributes), _page)) as found:
             async for page in found:
                 users = each(page.value, convert, "GET /v1.0/users")
                 unclear += [user.external_id for user in users if user.state is UserState.UNKNOWN]
-                count += len(users)
-                yield UsersSeen(users)
-        yield users_end("Entra ID", count, unclear, "accountEnabled")
-        groups: list[DirectoryGroup] = []
-        async with aclosing(self._groups()) as seen:
-            async for observed in seen:
-                groups += observed.groups
-                yield observed
-        yield groups_end("Entra ID", len(groups), wanted)
-        ids = resolve(wanted.groups, groups, wanted.bound).ids.values()
-        async with aclosing(expand(ids, self._members, nested=wanted.nested)) as members:
-            async for observation in members:
-                yield observation
+                yield users
 
-    async def close(self) -> None:
-        await self._session.close()
+    def _expand(
+        self, groups: Iterable[str], wanted: Wanted, known: Collection[str] = ()
+    ) -> AsyncGenerator[MembersSeen | CollectionEnd, None]:
+        return expand(groups, self._members, nested=wanted.nested, window=2 * _AT_ONCE, known=known)
+
+    # -- what changed -------------------------------------------------------------------------------------------
+
+    async def _changes(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
+        """Both rounds are read to their ends before anything is told: half a round is nothing."""
+        place = cursors.opened(wanted.cursor, self._digest(wanted))
+        people, groups = Round(), Round()
+        marks = {
+            "users": await self._round(place.marks["users"], people),
+            "groups": await self._round(place.marks["groups"], groups),
+        }
+        async with aclosing(self._changed_people(people, wanted)) as changed:
+            async for observation in changed:
+                yield observation
+        named = [raw for raw in groups.last.values() if "displayName" in raw]
+        seen = each(named, to_group, "GET /v1.0/groups/delta")
+        if seen:
+            yield GroupsSeen(seen)
+        for group in sorted(groups.gone):
+            yield GroupGone(group)
+        yield CollectionEnd("groups", Completeness.DELTA)
+        for change in groups.changes(place.read):
+            yield change
+        gone = (place.gone - groups.last.keys()) | groups.gone
+        ids = cursors.to_read(wanted, seen, place, gone)
+        ids |= (groups.joined(place.read) - place.read - gone) if wanted.nested else set()
+        ends: list[CollectionEnd] = []
+        async with aclosing(self._expand(ids, wanted, known=place.read)) as members:
+            async for member in members:
+                ends += [member] if isinstance(member, CollectionEnd) else []
+                yield member
+        yield cursors.after(place, marks, ends, gone=gone)
+
+    async def _changed_people(self, people: Round, wanted: Wanted) -> AsyncGenerator[Observation, None]:
+        """Those without accountEnabled are asked for by id: delta will not name them again."""
+        users = each([*people.last.values()], partial(to_user, attributes=wanted.attributes), "GET /v1.0/users/delta")
+        if users:
+            yield UsersSeen(users)
+        for user in sorted(people.gone):
+            yield UserGone(user)
+        unclear = [user.external_id for user in users if user.state is UserState.UNKNOWN][:_ASK_AGAIN]
+        async with aclosing(confirming.confirm(unclear, partial(self._ask, wanted=wanted), window=_AT_ONCE)) as found:
+            async for observation in found:
+                yield observation
+        yield CollectionEnd("users", Completeness.DELTA)
+
+    async def _round(self, url: str, into: Round) -> str:
+        """Reads a round of delta into `into`; where the next one begins.
+
+        Raises:
+            Resync: the token is void, or the round does not end.
+        """
+        request = "GET " + url.removeprefix(self._base).partition("?")[0]
+        page = DeltaPage([])
+        try:
+            async with aclosing(self._pages(url, _delta_page)) as found:
+                async for page in found:
+                    for raw in page.value:
+                        into.add(raw, request)
+        except Endless as exc:
+            raise endless(exc) from exc
+        return same_origin(last_link(page, request), self._base, request)
+
+    def _digest(self, wanted: Wanted) -> str:
+        return cursors.digest(wanted, self._base, _DELTA, GROUPS)
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    async def _ask(self, external_id: str, wanted: Wanted) -> Observation:
+        """One person: still there, among the deleted, or neither."""
+        key = quote(external_id, safe="")
+        record = await self._get_or_none(users_path(wanted.attributes, _ONE.replace("{}", key, 1)))
+        if record is not None:
+            return UsersSeen(each([record], partial(to_user, attributes=wanted.attributes), "GET /v1.0/users/{id}"))
+        deleted = await self._get_or_none(_DELETED.format(key))
+        return UserGone(external_id, Evidence.ABSENCE if deleted is None else Evidence.TOMBSTONE)
+
+    async def _get_or_none(self, path: str) -> dict[str, Any] | None:
+        request = f"GET {path.partition('?')[0]}"
+        answer = await self._transport.call(request, partial(self._session.get, self._base + path), judge_person)
+        if answer.status == 404:
+            return None
+        found: dict[str, Any] = _decoded(answer, _one, request)
+        return found
 
     async def _groups(self) -> AsyncGenerator[GroupsSeen, None]:
         async with aclosing(self._pages(_GROUPS, _page)) as found:
@@ -262,36 +327,45 @@ class Entra:
     async def _members(self, group: str) -> AsyncGenerator[MembersSeen, None]:
         async with aclosing(self._pages(_MEMBERS.format(group), _members_page, judge_group)) as found:
             async for page in found:
-                users = tuple([member.id for member in page.value if member.kind == _USER])
-                groups = tuple([member.id for member in page.value if member.kind == _GROUP])
+                users = tuple([member.id for member in page.value if member.kind == USER])
+                groups = tuple([member.id for member in page.value if member.kind == GROUP])
                 yield MembersSeen(group, users, groups)
 
     async def _pages(
         self, path: str, decoder: msgspec.json.Decoder[Any], judge: Judge = judge
     ) -> AsyncGenerator[Any, None]:
-        request = f"GET {path.partition('?')[0]}"
+        url = path if path.startswith("http") else self._base + path
+        request = "GET " + url.removeprefix(self._base).partition("?")[0]
+        same_origin(url, self._base, request)
 
-        def following(page: _Page | _MembersPage) -> str | None:
+        def following(page: _Page | _MembersPage | DeltaPage) -> str | None:
             return None if page.following is None else same_origin(page.following, self._base, request)
 
         fetch = partial(self._get, decoder=decoder, judge=judge)
-        async with aclosing(pages(self._base + path, fetch, following, request=request)) as found:
+        async with aclosing(pages(url, fetch, following, request=request)) as found:
             async for page in found:
                 yield page
 
     async def _get(self, url: str, decoder: msgspec.json.Decoder[Any], judge: Judge = judge) -> Any:
         url = url if url.startswith("http") else self._base + url
-        request = "GET " + url.removeprefix(self._base).partition("$skiptoken")[0].rstrip("?&")
+        request = "GET " + _TOKEN.sub("", url.removeprefix(self._base)).rstrip("?&")
         answer = await self._transport.call(request, partial(self._session.get, url), judge)
-        try:
-            return decoder.decode(answer.body)
-        except msgspec.ValidationError as exc:
-            raise Malformed(f"not the page that Graph documents: {exc}", request=request, status=200) from exc
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-            raise not_json(answer, request) from exc
+        return _decoded(answer, decoder, request)
 
 
-def users_path(attributes: Iterable[str]) -> str:
+_TOKEN = re.compile(r"\$(skip|delta)token=[^&]*&?", re.IGNORECASE)  # long, and means nothing to anybody
+
+
+def _decoded(answer: Answer, decoder: msgspec.json.Decoder[Any], request: str) -> Any:
+    try:
+        return decoder.decode(answer.body)
+    except msgspec.ValidationError as exc:
+        raise Malformed(f"not the page that Graph documents: {exc}", request=request, status=200) from exc
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise not_json(answer, request) from exc
+
+
+def users_path(attributes: Iterable[str], form: str = _USERS) -> str:
     """The listing of people with the properties that are used; without `$select` there is no accountEnabled.
 
     Raises:
@@ -301,7 +375,7 @@ def users_path(attributes: Iterable[str]) -> str:
     for root in roots:
         if not (root.isascii() and root.replace("_", "").isalnum()):
             raise Refused(f"{root!r} is no property of a Graph user", fix="write the property as Graph names it")
-    return _USERS.format(",".join([*_SELECTED, *sorted(set(roots) - set(_SELECTED))]))
+    return form.format(",".join([*_SELECTED, *sorted(set(roots) - set(_SELECTED))]))
 
 
 # -- to_user, to_group --------------------------------------------------------------------------------------------

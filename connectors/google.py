@@ -4,17 +4,17 @@ What is asked and what the answers mean (facts: directory-apis.md §2, §3, §6;
 live here: the libraries, the key and the token (google_sdk.py), and the JSON (google_wire.py).
 """
 
-import ssl
-from collections.abc import AsyncGenerator, Container
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Container, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Literal
 
-import msgspec
 from msgspec import DecodeError, ValidationError
 from msgspec.json import Decoder
 from pydantic import Field, field_validator
 
+from connectors import confirming, listing
 from connectors.address import base_address
 from connectors.base import (
     ConnectorConfig,
@@ -27,7 +27,8 @@ from connectors.base import (
     SecretRef,
 )
 from connectors.findings import of_error, of_groups, of_users
-from connectors.google_sdk import API, AT_ONCE, SCOPES, Sdk, foreign, key_of
+from connectors.google_errors import judge, judge_item, judge_person
+from connectors.google_sdk import API, AT_ONCE, Sdk, foreign, key_of
 from connectors.google_wire import (
     GROUP_FIELDS,
     GROUPS,
@@ -46,17 +47,16 @@ from connectors.google_wire import (
 )
 from connectors.members import expand
 from connectors.paging import not_json, pages, text
-from connectors.transport import Action, Answer, Judge, Limiter, Transport, Verdict, retry_after
+from connectors.transport import Answer, Judge, Limiter, Transport
 from reconciler.groups import resolve
 from reconciler.model import (
-    CollectionEnd,
-    Completeness,
     DirectoryGroup,
     DirectoryUser,
+    Evidence,
     GroupsSeen,
     MembersSeen,
     Observation,
-    UsersSeen,
+    UserGone,
     UserState,
     Wanted,
 )
@@ -90,116 +90,9 @@ def open(config: Config, opened: Opened) -> "Google":  # noqa: A001 -- what the 
     return Google(config.customer, Sdk(key, config.subject, config.endpoint or API), opened)
 
 
-# -- what answers mean --------------------------------------------------------------------------------------------
-
-_DELEGATE = (
-    "admin.google.com > Security > Access and data control > API controls > Manage Domain Wide Delegation: the "
-    "Client ID is the digits of client_id in the key file, the OAuth scopes are "
-    f"{', '.join(SCOPES)}; a change can take up to 24 hours"
-)
-_SUBJECT = (
-    "check that subject is the address of an active admin who has signed in once, that the key is still listed under "
-    "console.cloud.google.com > IAM & Admin > Service accounts > Keys, and that this machine's clock is right"
-)
-_ENABLE = (
-    "console.cloud.google.com, in the service account's project: APIs & Services > Library > Admin SDK API > Enable; "
-    "it takes minutes"
-)
-_ROLE = (
-    "admin.google.com > Account > Admin roles: give the subject a role with the admin API privileges "
-    "Users > Read and Groups > Read"
-)
-_QUOTA = "console.cloud.google.com > APIs & Services > Admin SDK API > Quotas: raise the quota of the day"
-_ALLOW = "admin.google.com > Security > Access and data control > API controls: allow API access to this domain"
-_REQUEST = "check customer, and the attributes: Schema.field, as under Directory > Users > Manage custom attributes"
-_PROXY = "check endpoint, and whether a proxy answers in Google's place"
-_TRUST = "trust the authority of the proxy in between: HTTPLIB2_CA_CERTS names a file of certificates"
-
-_BY_REASON = {
-    "userRateLimitExceeded": (Action.THROTTLE, ""),
-    "rateLimitExceeded": (Action.THROTTLE, ""),
-    "quotaExceeded": (Action.THROTTLE, ""),
-    "RATE_LIMIT_EXCEEDED": (Action.THROTTLE, ""),
-    "dailyLimitExceeded": (Action.PAUSE, _QUOTA),
-    "accessNotConfigured": (Action.PAUSE, _ENABLE),
-    "SERVICE_DISABLED": (Action.PAUSE, _ENABLE),
-    "domainCannotUseApis": (Action.PAUSE, _ALLOW),
-    "insufficientPermissions": (Action.PAUSE, _DELEGATE),
-    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": (Action.PAUSE, _DELEGATE),
-}
-_BY_STATUS = {
-    401: (Action.RENEW, _SUBJECT),
-    403: (Action.PAUSE, _ROLE),
-    408: (Action.RETRY, ""),
-    410: (Action.RESYNC, ""),
-    429: (Action.THROTTLE, ""),
-}
-_BY_TOKEN_ERROR = {"unauthorized_client": _DELEGATE, "invalid_scope": _DELEGATE, "access_denied": _DELEGATE}
-
-
-def judge(outcome: Answer | BaseException) -> Verdict | None:
-    """Google's answers and the libraries' errors as verdicts (facts: error taxonomy)."""
-    if isinstance(outcome, BaseException):
-        return _judge_error(outcome)
-    if 200 <= outcome.status < 300:
-        return None
-    reasons, said = _said(outcome.body)
-    return _judge_status(outcome, next((reason for reason in reasons if reason in _BY_REASON), ""), reasons, said)
-
-
-def judge_item(outcome: Answer | BaseException) -> Verdict | None:
-    """The same for one group or person: what may not be seen (another company's group), or is gone, stops only itself.
-
-    A 403 that has a reason of its own, too many requests for one, is about the whole directory here too.
-    """
-    verdict = judge(outcome)
-    if verdict is None or not isinstance(outcome, Answer) or outcome.status not in (403, 404):
-        return verdict
-    if not _BY_REASON.keys().isdisjoint(_said(outcome.body)[0]):
-        return verdict
-    return Verdict(Action.SKIP_ITEM, verdict.message, verdict.fix)
-
-
-def _judge_status(answer: Answer, reason: str, reasons: list[str], said: str) -> Verdict:
-    message = f"Google answered {answer.status} {reason or ' '.join(reasons[:1])} {said}".replace("  ", " ").rstrip()
-    if answer.status >= 500:
-        return Verdict(Action.RETRY, message, wait=retry_after(answer.headers))
-    if answer.status == 400 and "pagetoken" in said.casefold().replace(" ", ""):
-        return Verdict(Action.RESYNC, message)
-    if answer.status < 400:
-        return Verdict(Action.PAUSE, f"{message}: a redirect instead of an answer", _PROXY)
-    action, fix = _BY_REASON.get(reason) or _BY_STATUS.get(answer.status, (Action.PAUSE, _REQUEST))
-    return Verdict(action, message, fix, retry_after(answer.headers) if action is Action.THROTTLE else None)
-
-
-def _said(body: bytes) -> tuple[list[str], str]:
-    """The reasons of an error, old form (`errors`) and new (`details`), and its sentence; empty when it is not one."""
-    try:
-        error = msgspec.json.decode(body)["error"]
-        reasons = [text(item.get("reason")) for item in (*error.get("errors", ()), *error.get("details", ()))]
-        return [reason for reason in reasons if reason], text(error.get("message"))[:300]
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
-        return [], ""
-
-
-def _judge_error(error: BaseException) -> Verdict:
-    from google.auth.exceptions import RefreshError
-
-    if isinstance(error, RefreshError):
-        body = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
-        message = f"no token from Google: {str(error.args[0])[:300]}"
-        if error.retryable:  # tells more than the class: a 503 is a RefreshError too (§6)
-            return Verdict(Action.RETRY, message)
-        return Verdict(Action.PAUSE, message, _BY_TOKEN_ERROR.get(text(body.get("error")), _SUBJECT))
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Verdict(Action.PAUSE, f"the server's certificate is not trusted: {error}"[:300], _TRUST)
-    return Verdict(Action.RETRY, f"no answer from Google: {type(error).__name__} {error}"[:300].rstrip())
-
-
 # -- the connector ------------------------------------------------------------------------------------------------
 
 _CHECK_SECONDS = 60.0
-_SHOWN_IDS = 5
 _REFETCH = 20  # after that many people whose second reading had no status either, nobody else is asked for again
 
 
@@ -246,29 +139,60 @@ class Google:
     async def pull(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
         """All people of the list (suspended and archived ones are in it), all groups, the members of wanted groups."""
         self._transport.begin(self._seconds)
-        async with aclosing(self._pull_users(wanted.attributes)) as people:
-            async for observation in people:
-                yield observation
+        unclear: list[str] = []
         groups: list[DirectoryGroup] = []
         peopled: set[str] = set()
-        async with aclosing(self._groups()) as listed:
-            async for page in listed:
-                seen = tuple([to_group(raw) for raw in page.items or ()])
-                groups += seen
-                peopled.update([raw.id for raw in page.items or () if text(raw.directMembersCount) not in ("", "0")])
-                yield GroupsSeen(seen)
-        yield _groups_end(groups, wanted)
+        start = partial(self._people, wanted.attributes, unclear)
+        async with aclosing(listing.people("Google", start, unclear, "status")) as people:
+            async for observation in people:
+                yield observation
+        read_groups = partial(self._groups_seen, peopled)
+        async with aclosing(listing.groups("Google", read_groups, groups, wanted)) as pages_of_groups:
+            async for page in pages_of_groups:
+                yield page
         ids = resolve(wanted.groups, groups, wanted.bound).ids.values()
         read = partial(self._members, peopled=peopled)
-        async with aclosing(expand(ids, read, nested=wanted.nested)) as members:
+        async with aclosing(expand(ids, read, nested=wanted.nested, window=2 * AT_ONCE)) as members:
             async for member in members:
                 yield member
+
+    async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Observation, None]:
+        """Each person's own record, else their place among the deleted, who are listed for about 20 days (facts §2)."""
+        self._transport.begin(min(self._seconds, confirming.SECONDS))
+        ask = partial(
+            self._ask, reading=Reading(wanted.attributes), attributes=wanted.attributes, bin_=_Bin(self._deleted)
+        )
+        async with aclosing(confirming.confirm(ids, ask, window=AT_ONCE)) as answers:
+            async for answer in answers:
+                yield answer
 
     async def close(self) -> None:
         await self._sdk.close()
 
-    async def _pull_users(self, attributes: frozenset[str]) -> AsyncGenerator[UsersSeen | CollectionEnd, None]:
-        seen, unclear, reading = 0, list[str](), Reading(attributes)
+    async def _ask(self, external_id: str, reading: Reading, attributes: frozenset[str], bin_: "_Bin") -> Observation:
+        """One person: still there, deleted, or unknown to Google."""
+        path, query = f"users/{external_id}", {"userKey": external_id, **reading.query}
+        answer = await self._transport.call(
+            _name(path), partial(self._sdk.send, self._sdk.users.get(**query)), judge_person
+        )
+        if answer.status == 404:
+            deleted = external_id in await bin_.ids()
+            return UserGone(external_id, Evidence.TOMBSTONE if deleted else Evidence.ABSENCE)
+        return confirming.seen_or_gone(to_user(_decoded(answer, reading.one, _name(path)), attributes))
+
+    async def _deleted(self) -> AsyncGenerator[Any, None]:
+        """Pages of people who were deleted and can be restored."""
+        reading = Reading(frozenset())
+        query = {"customer": self._customer, "maxResults": 500, "showDeleted": "true", **reading.page_query}
+        async with aclosing(self._pages("users", self._sdk.users.list, query, reading.page)) as listed:
+            async for page in listed:
+                yield page
+
+    async def _people(
+        self, attributes: frozenset[str], unclear: list[str]
+    ) -> AsyncGenerator[tuple[DirectoryUser, ...], None]:
+        unclear.clear()
+        reading = Reading(attributes)
         async with aclosing(self._users(reading)) as listed:
             async for page in listed:
                 reading.note(page.items or ())
@@ -276,9 +200,7 @@ class Google:
                 for place, user in enumerate(users):
                     if user.state is UserState.UNKNOWN:
                         users[place] = await self._settled(user, reading, attributes, unclear)
-                seen += len(users)
-                yield UsersSeen(tuple(users))
-        yield _users_end(seen, unclear)
+                yield tuple(users)
 
     async def _settled(
         self, user: DirectoryUser, reading: Reading, attributes: frozenset[str], unclear: list[str]
@@ -296,6 +218,14 @@ class Google:
     def _users(self, reading: Reading) -> AsyncGenerator[Any, None]:
         query = {"customer": self._customer, "maxResults": 500, **reading.page_query}
         return self._pages("users", self._sdk.users.list, query, reading.page)
+
+    async def _groups_seen(self, peopled: set[str]) -> AsyncGenerator[GroupsSeen, None]:
+        """Pages of groups; `peopled` collects those that Google counts members in."""
+        async with aclosing(self._groups()) as listed:
+            async for page in listed:
+                found: tuple[Group, ...] = page.items or ()
+                peopled.update([raw.id for raw in found if text(raw.directMembersCount) not in ("", "0")])
+                yield GroupsSeen(tuple([to_group(raw) for raw in found]))
 
     def _groups(self) -> AsyncGenerator[Groups, None]:
         query = {"customer": self._customer, "maxResults": 200, "fields": GROUP_FIELDS}
@@ -338,32 +268,39 @@ class Google:
     async def _get(self, path: str, method: Any, query: dict[str, Any], decoder: Decoder[Any], judge: Judge) -> Any:
         request = _name(path)
         answer = await self._transport.call(request, partial(self._sdk.send, method(**query)), judge)
-        try:
-            return decoder.decode(answer.body)
-        except ValidationError as exc:
-            raise Malformed(f"not as the API documents: {exc}", request=request, status=answer.status) from exc
-        except (DecodeError, UnicodeDecodeError) as exc:
-            raise not_json(answer, request) from exc
+        return _decoded(answer, decoder, request)
+
+
+class _Bin:
+    """The ids of the deleted, listed once and only when somebody cannot be found."""
+
+    def __init__(self, listed: Callable[[], AsyncGenerator[Any, None]]) -> None:
+        self._listed = listed
+        self._lock = asyncio.Lock()
+        self._ids: set[str] | None = None
+
+    async def ids(self) -> set[str]:
+        async with self._lock:
+            if self._ids is None:
+                self._ids = set()
+                async with aclosing(self._listed()) as pages_of_bin:
+                    async for page in pages_of_bin:
+                        self._ids.update([raw.id for raw in page.items or ()])
+            return self._ids
+
+
+def _decoded(answer: Answer, decoder: Decoder[Any], request: str) -> Any:
+    try:
+        return decoder.decode(answer.body)
+    except ValidationError as exc:
+        raise Malformed(f"not as the API documents: {exc}", request=request, status=answer.status) from exc
+    except (DecodeError, UnicodeDecodeError) as exc:
+        raise not_json(answer, request) from exc
 
 
 def _name(path: str) -> str:
     """Method and path for messages, without the query: it holds page tokens."""
     return f"GET /admin/directory/v1/{path}"
-
-
-def _users_end(seen: int, unclear: list[str]) -> CollectionEnd:
-    if not seen:
-        return CollectionEnd("users", Completeness.PARTIAL, reason="Google lists no people at all")
-    if not unclear:
-        return CollectionEnd("users", Completeness.COMPLETE)
-    ids = ", ".join(unclear[:_SHOWN_IDS]) + (", …" if len(unclear) > _SHOWN_IDS else "")
-    return CollectionEnd("users", Completeness.PARTIAL, reason=f"no status for {len(unclear)} people: {ids}")
-
-
-def _groups_end(groups: list[DirectoryGroup], wanted: Wanted) -> CollectionEnd:
-    if not groups and wanted.groups:
-        return CollectionEnd("groups", Completeness.PARTIAL, reason="Google lists no groups at all")
-    return CollectionEnd("groups", Completeness.COMPLETE)
 
 
 # -- to_user, to_group --------------------------------------------------------------------------------------------

@@ -6,29 +6,37 @@ when a page fails, and `execute` parses everything twice: none of them is used (
 """
 
 import re
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Literal
+from urllib.parse import quote
 
 import msgspec
 from pydantic import Field, field_validator, model_validator
 
+from connectors import confirming, cursors, listing
 from connectors.address import base_address, same_origin
 from connectors.base import ConnectorConfig, ConnectorError, Counts, Finding, Malformed, Opened, Refused, SecretRef
-from connectors.completeness import groups_end, users_end
 from connectors.findings import of_error, of_groups, of_users
 from connectors.members import expand
+from connectors.okta_changes import groups_since, instant, moved, users_since
+from connectors.okta_errors import judge, judge_group, judge_person, pace
 from connectors.okta_sdk import Session, TokenRefused
 from connectors.paging import decode, each, not_json, pages, require_array, text
-from connectors.transport import Action, Answer, Judge, Limiter, Transport, Verdict, rate_limit_reset, retry_after
+from connectors.transport import Answer, Judge, Limiter, Transport
 from reconciler.groups import resolve
 from reconciler.model import (
+    CollectionEnd,
+    Completeness,
+    Cursor,
     DirectoryGroup,
     DirectoryUser,
+    Evidence,
     GroupsSeen,
     MembersSeen,
     Observation,
+    UserGone,
     UsersSeen,
     UserState,
     Wanted,
@@ -72,96 +80,6 @@ def open(config: Config, opened: Opened) -> "Okta":  # noqa: A001 -- what the re
     return Okta(config, opened)
 
 
-# -- what answers mean --------------------------------------------------------------------------------------------
-
-_ROLE = "Security > Administrators: give the token's owner (or the app, Admin roles tab) Read-only Administrator"
-_TOKEN = "Security > API > Tokens: create a new token from a service user and put it in place"  # noqa: S105
-_APP = "Applications > the app > General > Client Credentials: compare the client ID and the public key"
-_SCOPES = "Applications > the app > Okta API Scopes > Grant, as a super administrator"
-_DPOP = "set dpop = true, or untick 'Require DPoP header in token requests' under General > Proof of possession"
-_ADMIN_HOST = "use the org's own address: without -admin in the host name"
-_REPORT = "the request does not fit the org; compare the configured attributes with Directory > Profile Editor"
-
-_BY_CODE = {
-    "E0000006": (Action.PAUSE, _ROLE),
-    "E0000015": (Action.PAUSE, "the feature is not enabled for the org: ask Okta support"),
-    "E0000011": (Action.RENEW, _TOKEN),
-    "invalid_client": (Action.PAUSE, _APP),
-    "unauthorized_client": (Action.PAUSE, _APP),
-    "invalid_scope": (Action.PAUSE, _SCOPES),
-    "access_denied": (Action.PAUSE, _SCOPES),
-    "invalid_dpop_proof": (Action.PAUSE, _DPOP),
-    "use_dpop_nonce": (Action.RENEW, _DPOP),
-}
-_BY_STATUS = {400: (Action.PAUSE, _REPORT), 401: (Action.RENEW, _TOKEN), 403: (Action.PAUSE, _ROLE)}
-
-
-def judge(outcome: Answer | BaseException) -> Verdict | None:
-    """Okta's answers and the package's errors as verdicts (facts: error taxonomy)."""
-    if isinstance(outcome, Answer):
-        return None if outcome.status == 200 else _judge_status(outcome, *_said(outcome.body))
-    if isinstance(outcome, TokenRefused):
-        return _judge_token(outcome.cause)
-    return Verdict(Action.RETRY, f"no answer from Okta: {type(outcome).__name__} {outcome}".rstrip())
-
-
-def judge_group(outcome: Answer | BaseException) -> Verdict | None:
-    """The same for one group's members: a group that may not be seen, or is gone, does not stop the others."""
-    verdict = judge(outcome)
-    if verdict is not None and isinstance(outcome, Answer) and outcome.status in (403, 404):
-        return Verdict(Action.SKIP_ITEM, verdict.message, verdict.fix)
-    return verdict
-
-
-def _judge_token(cause: Exception) -> Verdict:
-    status = getattr(cause, "status", None)
-    if not isinstance(status, int):
-        return Verdict(Action.RETRY, f"no token from Okta: {type(cause).__name__}")
-    code = str(getattr(cause, "error_code", ""))
-    headers = getattr(cause, "headers", None) or getattr(cause, "response_headers", {})
-    answer = Answer(status, {name.lower(): value for name, value in headers.items()}, b"")
-    verdict = _judge_status(answer, code, str(getattr(cause, "error_summary", "")))
-    if verdict.action is Action.RENEW and code != "use_dpop_nonce":
-        return Verdict(Action.PAUSE, verdict.message, _APP)  # a refused token request is not cured by another token
-    return verdict
-
-
-def _judge_status(answer: Answer, code: str, summary: str) -> Verdict:
-    status, headers = answer.status, answer.headers
-    said = f"Okta answered {status} {code} {summary}".replace("  ", " ").rstrip()
-    if status == 429:
-        # Limit and Remaining both 0 mean too many at once, where Reset is only an estimate (rl-best-practices).
-        crowded = headers.get("x-rate-limit-limit") == "0" and headers.get("x-rate-limit-remaining") == "0"
-        wait = 0.5 if crowded else retry_after(headers)
-        return Verdict(Action.THROTTLE, said, wait=rate_limit_reset(headers) if wait is None else wait)
-    if status >= 500:
-        return Verdict(Action.RETRY, said, wait=retry_after(headers))
-    if 300 <= status < 400:
-        return Verdict(Action.PAUSE, f"{said}: a redirect instead of an answer", _ADMIN_HOST)
-    action, fix = _BY_CODE.get(code) or _BY_STATUS.get(status, (Action.PAUSE, "check that url is the org's address"))
-    return Verdict(action, said, fix)
-
-
-def _said(body: bytes) -> tuple[str, str]:
-    """Okta's error code and sentence, "" where the body is something else."""
-    try:
-        error = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return "", ""
-    if not isinstance(error, dict):
-        return "", ""
-    code = error.get("errorCode") or error.get("error")
-    return text(code), text(error.get("errorSummary") or error.get("error_description"))
-
-
-def _pace(answer: Answer) -> float:
-    """Once less than a tenth of the bucket is left, seconds between requests that make the rest last (facts §5)."""
-    limit, remaining = answer.headers.get("x-rate-limit-limit", ""), answer.headers.get("x-rate-limit-remaining", "")
-    if not (limit.isdigit() and remaining.isdigit()) or int(remaining) * 10 >= int(limit):
-        return 0.0
-    return (rate_limit_reset(answer.headers) or 0.0) / (int(remaining) + 1)
-
-
 # -- the connector ------------------------------------------------------------------------------------------------
 
 _USERS = "/api/v1/users?limit=200&fields=profile:({}),status"
@@ -196,7 +114,7 @@ class Okta:
             judge,
             errors=(TokenRefused, ClientError, TimeoutError),
             counts=self.counts,
-            limiter=Limiter(_AT_ONCE, _pace),
+            limiter=Limiter(_AT_ONCE, pace),
             renew=self._session.renew if config.token is None else None,
             deadline=opened.deadline,
         )
@@ -208,7 +126,7 @@ class Okta:
             answer = await self._get(users_path(wanted.attributes))
             users = self._users(answer, wanted)
             found = of_users(users, wanted, more=next_link(answer.headers) is not None)
-            groups = [group async for page in self._groups() for group in page.groups]
+            groups = [group async for page in self._groups(_GROUPS, {}) for group in page.groups]
             found += of_groups(groups, wanted)
             for group in sorted(resolve(wanted.groups, groups, wanted.bound).ids.values())[:1]:
                 members = _decode_members(await self._get(_MEMBERS.format(group)), group)
@@ -218,29 +136,97 @@ class Okta:
         return found
 
     async def pull(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
-        """All people of the bare list (which leaves out DEPROVISIONED), all groups, the members of wanted groups."""
+        """All people of the bare list (which leaves out DEPROVISIONED), all groups, the members of wanted groups; or
+        what changed."""
         self._transport.begin(self._seconds)
-        unclear: list[str] = []
-        count = 0
-        async with aclosing(self._pages(users_path(wanted.attributes))) as answers:
-            async for answer in answers:
-                users = self._users(answer, wanted, unclear)
-                count += len(users)
-                yield UsersSeen(users)
-        yield users_end("Okta", count, unclear, "status")
-        groups: list[DirectoryGroup] = []
-        async with aclosing(self._groups()) as seen:
-            async for page in seen:
-                groups += page.groups
-                yield page
-        yield groups_end("Okta", len(groups), wanted)
-        ids = resolve(wanted.groups, groups, wanted.bound).ids.values()
-        async with aclosing(expand(ids, self._members)) as members:
-            async for observation in members:
+        read = self._changes(wanted) if wanted.cursor else self._everything(wanted)
+        async with aclosing(read) as found:
+            async for observation in found:
                 yield observation
+
+    async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Observation, None]:
+        """Each person's own record, which says DEPROVISIONED of those whom the bare list leaves out."""
+        self._transport.begin(min(self._seconds, confirming.SECONDS))
+        ask = partial(self._ask, wanted=wanted)
+        async with aclosing(confirming.confirm(ids, ask, window=_AT_ONCE)) as answers:
+            async for answer in answers:
+                yield answer
 
     async def close(self) -> None:
         await self._session.close()
+
+    # -- everything ---------------------------------------------------------------------------------------------
+
+    async def _everything(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
+        place = cursors.Place(self._digest(wanted), {})
+        async with aclosing(self._read(wanted, place, users_path(wanted.attributes), _GROUPS)) as found:
+            async for observation in found:
+                yield observation
+
+    async def _changes(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
+        """People and groups changed since a while before the last read; the members of groups that moved since."""
+        place = cursors.opened(wanted.cursor, self._digest(wanted))
+        since = place.marks["since"]
+        people = users_path(wanted.attributes) + users_since(since)
+        async with aclosing(self._read(wanted, place, people, _GROUPS + groups_since(since))) as found:
+            async for observation in found:
+                yield observation
+
+    async def _read(
+        self, wanted: Wanted, place: cursors.Place, users: str, groups: str
+    ) -> AsyncGenerator[Observation, None]:
+        """One read, of everything or (when `place` has marks) of changes."""
+        whole = Completeness.DELTA if place.marks else Completeness.COMPLETE
+        unclear: list[str] = []
+        marks: dict[str, str] = {}
+        seen: list[DirectoryGroup] = []
+        stamps: dict[str, str] = {}
+        ends: list[CollectionEnd] = []
+        start = partial(self._people, users, wanted, unclear, marks)
+        async with aclosing(listing.people("Okta", start, unclear, "status", whole)) as people:
+            async for observation in people:
+                ends += [observation] if isinstance(observation, CollectionEnd) else []
+                for told in _told(observation):
+                    yield told
+        start_groups = partial(self._groups, groups, stamps)
+        async with aclosing(listing.groups("Okta", start_groups, seen, wanted, whole)) as pages_of_groups:
+            async for page in pages_of_groups:
+                ends += [page] if isinstance(page, CollectionEnd) else []
+                yield page
+        told_whole = all(end.completeness is whole for end in ends)
+        async with aclosing(expand(self._ids(wanted, seen, place, stamps), self._members, window=2 * _AT_ONCE)) as read:
+            async for member in read:
+                ends += [member] if isinstance(member, CollectionEnd) else []
+                yield member
+        if told_whole and marks:
+            yield cursors.after(place, marks, ends, stamps=moved(stamps, marks["since"]))
+        elif place.marks:
+            yield Cursor(wanted.cursor)  # the next read begins where this one did
+
+    def _ids(
+        self, wanted: Wanted, seen: list[DirectoryGroup], place: cursors.Place, stamps: Mapping[str, str]
+    ) -> set[str]:
+        """Groups whose members are read: all that are wanted, or those that moved or were not read before."""
+        if not place.marks:
+            return {*resolve(wanted.groups, seen, wanted.bound).ids.values()}
+        fresh = moved(stamps, place.marks["since"])
+        changed = {group for group, stamp in fresh.items() if place.stamps.get(group) != stamp}
+        return (changed & place.read) | cursors.to_read(wanted, seen, place)
+
+    def _digest(self, wanted: Wanted) -> str:
+        return cursors.digest(wanted, self._base, _USERS)
+
+    # -- requests -----------------------------------------------------------------------------------------------
+
+    async def _ask(self, external_id: str, wanted: Wanted) -> Observation:
+        """One person: still there, deprovisioned, or unknown to Okta."""
+        request = f"GET /api/v1/users/{external_id}"
+        url = f"{self._base}/api/v1/users/{quote(external_id, safe='')}"
+        answer = await self._transport.call(request, partial(self._session.get, url), judge_person)
+        if answer.status == 404:
+            return UserGone(external_id, Evidence.ABSENCE)
+        (user,) = each([decode(answer, request)], partial(to_user, attributes=wanted.attributes), request)
+        return confirming.seen_or_gone(user)
 
     def _users(self, answer: Answer, wanted: Wanted, unclear: list[str] | None = None) -> tuple[DirectoryUser, ...]:
         request = "GET /api/v1/users"
@@ -250,10 +236,26 @@ class Okta:
             unclear += [record["id"] for record in raw if not record.get("status")]
         return users
 
-    async def _groups(self) -> AsyncGenerator[GroupsSeen, None]:
-        async with aclosing(self._pages(_GROUPS)) as answers:
+    async def _people(
+        self, path: str, wanted: Wanted, unclear: list[str], marks: dict[str, str]
+    ) -> AsyncGenerator[tuple[DirectoryUser, ...], None]:
+        """Pages of people; the first answer's own time is where the next read begins."""
+        unclear.clear()
+        async with aclosing(self._pages(path)) as answers:
             async for answer in answers:
-                yield GroupsSeen(each(_list(answer, "GET /api/v1/groups"), to_group, "GET /api/v1/groups"))
+                if not marks and (now := instant(answer.headers)):
+                    marks["since"] = now
+                yield self._users(answer, wanted, unclear)
+
+    async def _groups(self, path: str, stamps: dict[str, str]) -> AsyncGenerator[GroupsSeen, None]:
+        """Pages of groups; `stamps` collects when each one's members changed last."""
+        request = "GET /api/v1/groups"
+        async with aclosing(self._pages(path)) as answers:
+            async for answer in answers:
+                raw = _list(answer, request)
+                found = each(raw, to_group, request)
+                stamps.update((record["id"], text(record.get("lastMembershipUpdated"))) for record in raw)
+                yield GroupsSeen(found)
 
     async def _members(self, group: str) -> AsyncGenerator[MembersSeen, None]:
         async with aclosing(self._pages(_MEMBERS.format(group), judge_group)) as answers:
@@ -276,6 +278,16 @@ class Okta:
         url = url if url.startswith("http") else self._base + url
         request = "GET " + url.removeprefix(self._base)
         return await self._transport.call(request, partial(self._session.get, url), judge)
+
+
+def _told(observation: UsersSeen | CollectionEnd) -> Iterable[Observation]:
+    """DEPROVISIONED people as the tombstones that they are (facts §2); pages of others as they are."""
+    if isinstance(observation, CollectionEnd):
+        return (observation,)
+    gone = [UserGone(user.external_id) for user in observation.users if user.state is UserState.GONE]
+    if not gone:
+        return (observation,)
+    return (UsersSeen(tuple([user for user in observation.users if user.state is not UserState.GONE])), *gone)
 
 
 def users_path(attributes: Iterable[str]) -> str:

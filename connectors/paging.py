@@ -72,6 +72,10 @@ def _shape(found: Any) -> str:
     return names.get(type(found), "a number")
 
 
+class Endless(Malformed):
+    """The pages of a collection do not come to an end."""
+
+
 # -- many answers -------------------------------------------------------------------------------------------------
 
 
@@ -92,7 +96,7 @@ async def pages(
         following: the place of the page after this one, None at the end.
 
     Raises:
-        Malformed: the same place came twice, or there are more than `cap` pages.
+        Endless: the same place came twice, or there are more than `cap` pages.
     """
     seen: set[Any] = set()
     place: T | None = first
@@ -104,8 +108,8 @@ async def pages(
         if place is None:
             return
         if place in seen:
-            raise Malformed(f"paging goes in circles: page {len(seen) + 1} is one already read", request=request)
-    raise Malformed(f"the collection has more than {cap} pages", request=request)
+            raise Endless(f"paging goes in circles: page {len(seen) + 1} is one already read", request=request)
+    raise Endless(f"the collection has more than {cap} pages", request=request)
 
 
 async def gather_in_order(

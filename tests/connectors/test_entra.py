@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.base import Opened, Refused
-from connectors.entra import Config, judge, judge_group, open, to_group, to_user, users_path  # noqa: A004
+from connectors.entra import Config, open, to_group, to_user, users_path  # noqa: A004
+from connectors.entra_errors import judge, judge_group
 from connectors.entra_sdk import TokenRefused
 from connectors.transport import Action, Answer
 from reconciler.model import DirectoryGroup, DirectoryUser, UserState

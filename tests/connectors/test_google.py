@@ -15,7 +15,8 @@ import pytest
 from google.auth.exceptions import RefreshError, TransportError
 
 from connectors.base import Malformed, Opened, Refused
-from connectors.google import Google, judge, judge_item, to_group, to_user
+from connectors.google import Google, to_group, to_user
+from connectors.google_errors import judge, judge_item
 from connectors.google_sdk import SCOPES
 from connectors.google_wire import STANDARD, Group, Reading, User
 from connectors.transport import Action, Answer, Verdict
@@ -344,7 +345,6 @@ def test_no_groups_are_believed_only_when_none_are_used(groups: tuple[str, ...],
         (Answer(200, {}, b"[]"), "not as the API documents"),
         (ok({"users": [{"primaryEmail": "a@acme.com"}]}), "missing required field `id`"),
         (ok({"users": {}}), "Expected `array | null`, got `object`"),
-        (empty("users", nextPageToken="same"), "in circles"),
     ],
 )
 def test_an_answer_that_is_no_answer(answer: Answer, says: str) -> None:
@@ -379,9 +379,15 @@ def test_members_are_told_apart() -> None:
     assert "every user of the account" in members.reason
 
 
-def test_a_member_without_an_id_is_malformed() -> None:
-    with pytest.raises(Malformed, match="no id"):
-        pulled({"users/104": NOW_KNOWN, "02design": ok(members(members=[{"type": "USER"}]))}, "Design")
+def test_a_member_without_an_id_makes_the_group_partial() -> None:
+    seen = pulled({"users/104": NOW_KNOWN, "02design": ok(members(members=[{"type": "USER"}]))}, "Design")
+    found = end(seen, "members", "02design")
+    assert (found.completeness, "no id" in found.reason) == (Completeness.PARTIAL, True)
+
+
+def test_a_page_token_that_repeats_ends_the_listing_as_partial() -> None:
+    users = end(pulled({"users": empty("users", nextPageToken="same")}), "users")
+    assert (users.completeness, "in circles" in users.reason) == (Completeness.PARTIAL, True)
 
 
 members = partial(dict[str, Any], kind="admin#directory#members")

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterable
 
 import pytest
 
-from connectors.base import NotReadable, Unavailable
+from connectors.base import Malformed, NotReadable, Refused, Resync, Unavailable
 from connectors.members import expand
 from reconciler.model import CollectionEnd, Completeness, MembersSeen
 
@@ -15,11 +15,17 @@ INSIDE = {"a": ("b", "c"), "b": ("a",), "c": ("d",), "d": ("c", "d"), "e": ()}
 async def read(group: str) -> AsyncGenerator[MembersSeen, None]:
     if group == "hidden":
         raise NotReadable("403")
+    if group == "refused":
+        raise Refused("401")
+    if group == "odd":
+        raise Malformed("no list")
     yield MembersSeen(group, (f"{group}1",))
     if group == "half":
         raise NotReadable("404")
     if group == "down":
-        raise Unavailable("500")
+        raise Unavailable("500", request="GET /down")
+    if group == "expired":
+        raise Resync("too old", request="GET /expired")
     yield MembersSeen(group, (f"{group}2",), INSIDE.get(group, ()))
 
 
@@ -59,6 +65,48 @@ def test_an_unreadable_group_is_partial_and_the_others_are_read() -> None:
     assert ends["e"].completeness is Completeness.COMPLETE
 
 
-def test_a_directory_that_does_not_answer_ends_the_walk() -> None:
-    with pytest.raises(Unavailable):
-        walked(["a", "down", "e"])
+def partial(seen: list[MembersSeen | CollectionEnd]) -> dict[str, str]:
+    found = [each for each in seen if isinstance(each, CollectionEnd)]
+    return {end.group: end.reason for end in found if end.completeness is Completeness.PARTIAL}
+
+
+@pytest.mark.parametrize(
+    ("group", "reason"),
+    [
+        ("down", "GET /down broke off after 1 pages: 500"),
+        ("odd", "no list"),
+        ("expired", "GET /expired broke off after 2 pages: too old"),
+    ],
+)
+def test_what_goes_wrong_with_one_group_stays_with_it(group: str, reason: str) -> None:
+    assert partial(walked(["a", group, "e"])) == {group: reason}
+
+
+def test_a_directory_that_stops_answering_is_not_asked_for_every_group() -> None:
+    asked: list[str] = []
+
+    async def dead(group: str) -> AsyncGenerator[MembersSeen, None]:
+        asked.append(group)
+        if asked:
+            raise Unavailable("500")
+        yield MembersSeen(group, ())
+
+    async def walk() -> list[MembersSeen | CollectionEnd]:
+        return [seen async for seen in expand("abcdefgh", dead, window=1)]
+
+    found = partial(asyncio.run(walk()))
+    assert asked == ["a", "b", "c"]
+    assert set(found) == {*"abcdefgh"}
+    assert "stopped answering" in found["h"]
+
+
+def test_refused_credentials_end_the_walk() -> None:
+    with pytest.raises(Refused):
+        walked(["a", "refused", "e"])
+
+
+def test_known_groups_inside_others_are_not_read_again() -> None:
+    async def walk() -> list[MembersSeen | CollectionEnd]:
+        return [seen async for seen in expand("a", read, nested=True, known={"c"})]
+
+    assert ended(asyncio.run(walk())) == ["a", "b"]

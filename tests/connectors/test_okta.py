@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.base import Opened, Refused
-from connectors.okta import Config, judge, judge_group, next_link, open, to_group, to_user, users_path  # noqa: A004
+from connectors.okta import Config, next_link, open, to_group, to_user, users_path  # noqa: A004
+from connectors.okta_errors import judge, judge_group
 from connectors.okta_sdk import TokenRefused
 from connectors.transport import Action, Answer
 from reconciler.model import DirectoryGroup, DirectoryUser, UserState

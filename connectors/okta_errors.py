@@ -1,0 +1,107 @@
+"""What Okta's answers mean: the one table from errors to verdicts, and how fast to go (facts §5, §6).
+
+What does not live here: what is asked for (okta.py), and the sending (okta_sdk.py, transport.py).
+"""
+
+import msgspec
+
+from connectors.okta_sdk import TokenRefused
+from connectors.paging import text
+from connectors.transport import Action, Answer, Verdict, rate_limit_reset, retry_after
+
+_ROLE = "Security > Administrators: give the token's owner (or the app, Admin roles tab) Read-only Administrator"
+_TOKEN = "Security > API > Tokens: create a new token from a service user and put it in place"  # noqa: S105
+_APP = "Applications > the app > General > Client Credentials: compare the client ID and the public key"
+_SCOPES = "Applications > the app > Okta API Scopes > Grant, as a super administrator"
+_DPOP = "set dpop = true, or untick 'Require DPoP header in token requests' under General > Proof of possession"
+_ADMIN_HOST = "use the org's own address: without -admin in the host name"
+_REPORT = "the request does not fit the org; compare the configured attributes with Directory > Profile Editor"
+
+_BY_CODE = {
+    "E0000006": (Action.PAUSE, _ROLE),
+    "E0000015": (Action.PAUSE, "the feature is not enabled for the org: ask Okta support"),
+    "E0000011": (Action.RENEW, _TOKEN),
+    "invalid_client": (Action.PAUSE, _APP),
+    "unauthorized_client": (Action.PAUSE, _APP),
+    "invalid_scope": (Action.PAUSE, _SCOPES),
+    "access_denied": (Action.PAUSE, _SCOPES),
+    "invalid_dpop_proof": (Action.PAUSE, _DPOP),
+    "use_dpop_nonce": (Action.RENEW, _DPOP),
+}
+_BY_STATUS = {400: (Action.PAUSE, _REPORT), 401: (Action.RENEW, _TOKEN), 403: (Action.PAUSE, _ROLE)}
+
+
+def judge(outcome: Answer | BaseException) -> Verdict | None:
+    """Okta's answers and the package's errors as verdicts (facts: error taxonomy)."""
+    if isinstance(outcome, Answer):
+        return None if outcome.status == 200 else _judge_status(outcome, *_said(outcome.body))
+    if isinstance(outcome, TokenRefused):
+        return _judge_token(outcome.cause)
+    return Verdict(Action.RETRY, f"no answer from Okta: {type(outcome).__name__} {outcome}".rstrip())
+
+
+def judge_group(outcome: Answer | BaseException) -> Verdict | None:
+    """The same for one group's members: a group that may not be seen, or is gone, does not stop the others."""
+    verdict = judge(outcome)
+    if verdict is not None and isinstance(outcome, Answer) and outcome.status in (403, 404):
+        return Verdict(Action.SKIP_ITEM, verdict.message, verdict.fix)
+    return verdict
+
+
+def judge_person(outcome: Answer | BaseException) -> Verdict | None:
+    """The same for one person: only Okta's own "not found" is an answer, any other refusal leaves them alone."""
+    verdict = judge(outcome)
+    if verdict is None or not isinstance(outcome, Answer):
+        return verdict
+    if outcome.status == 404 and _said(outcome.body)[0] == "E0000007":
+        return None
+    return Verdict(Action.SKIP_ITEM, verdict.message, verdict.fix) if verdict.action is Action.PAUSE else verdict
+
+
+def _judge_token(cause: Exception) -> Verdict:
+    status = getattr(cause, "status", None)
+    if not isinstance(status, int):
+        return Verdict(Action.RETRY, f"no token from Okta: {type(cause).__name__}")
+    code = str(getattr(cause, "error_code", ""))
+    headers = getattr(cause, "headers", None) or getattr(cause, "response_headers", {})
+    answer = Answer(status, {name.lower(): value for name, value in headers.items()}, b"")
+    verdict = _judge_status(answer, code, str(getattr(cause, "error_summary", "")))
+    if verdict.action is Action.RENEW and code != "use_dpop_nonce":
+        return Verdict(Action.PAUSE, verdict.message, _APP)  # a refused token request is not cured by another token
+    return verdict
+
+
+def _judge_status(answer: Answer, code: str, summary: str) -> Verdict:
+    status, headers = answer.status, answer.headers
+    said = f"Okta answered {status} {code} {summary}".replace("  ", " ").rstrip()
+    if status == 429:
+        # Limit and Remaining both 0 mean too many at once, where Reset is only an estimate (rl-best-practices).
+        crowded = headers.get("x-rate-limit-limit") == "0" and headers.get("x-rate-limit-remaining") == "0"
+        wait = 0.5 if crowded else retry_after(headers)
+        return Verdict(Action.THROTTLE, said, wait=rate_limit_reset(headers) if wait is None else wait)
+    if status >= 500:
+        return Verdict(Action.RETRY, said, wait=retry_after(headers))
+    if 300 <= status < 400:
+        return Verdict(Action.PAUSE, f"{said}: a redirect instead of an answer", _ADMIN_HOST)
+    action, fix = _BY_CODE.get(code) or _BY_STATUS.get(status, (Action.PAUSE, "check that url is the org's address"))
+    return Verdict(action, said, fix)
+
+
+def _said(body: bytes) -> tuple[str, str]:
+    """Okta's error code and sentence, "" where the body is something else."""
+    try:
+        error = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return "", ""
+    if not isinstance(error, dict):
+        return "", ""
+    code = error.get("errorCode") or error.get("error")
+    return text(code), text(error.get("errorSummary") or error.get("error_description"))
+
+
+def pace(answer: Answer) -> float:
+    """Once less than a tenth of the bucket is left, seconds between requests that make the rest last (facts §5)."""
+    limit, remaining = answer.headers.get("x-rate-limit-limit", ""), answer.headers.get("x-rate-limit-remaining", "")
+    if not (limit.isdigit() and remaining.isdigit()) or int(remaining) * 10 >= int(limit):
+        return 0.0
+    return (rate_limit_reset(answer.headers) or 0.0) / (int(remaining) + 1)
