@@ -212,7 +212,7 @@ def _follow(context: Context, subject: Subject, found: Match, belongs: Membershi
         return actions + (_teams(context, subject.external_id, new, belongs.teams) if belongs.teams else [])
     actions = _standing(policy, subject.external_id, member, found)
     if member.profile != profile:
-        actions.append(_update(subject.external_id, member, profile, parks=found.parks))
+        actions += _updates(policy, subject.external_id, member, profile, parks=found.parks)
     if roles.differ:
         actions += _roles(context, subject.external_id, member, roles.grants)
     if belongs.teams != member.granted:
@@ -242,6 +242,22 @@ def _standing(policy: Policy, external_id: str, member: Member, found: Match) ->
         changes: tuple[dict[str, JSON], dict[str, JSON]] = ({"active": False}, {"active": True})
         actions.append(Action(Step.REACTIVATE, "reactivate", external_id, email, member.id, *changes, cause=cause))
     return actions
+
+
+def _updates(policy: Policy, external_id: str, member: Member, profile: Profile, *, parks: str) -> list[Action]:
+    """The update; a protected member keeps the address that configuration protects them by."""
+    if key(member.profile.email) not in policy.protected or key(profile.email) == key(member.profile.email):
+        return [_update(external_id, member, profile, parks=parks)]
+    kept = msgspec.structs.replace(profile, email=member.profile.email)
+    renamed = msgspec.structs.replace(member.profile, email=profile.email)
+    refused = msgspec.structs.replace(
+        _update(external_id, member, renamed, parks=""),
+        email=member.profile.email,
+        state="skipped",
+        code="protected",
+        detail=f"{member.profile.email} is protected by configuration: write {profile.email} there first",
+    )
+    return [refused, *([_update(external_id, member, kept, parks="")] if kept != member.profile else [])]
 
 
 def _update(external_id: str, member: Member, profile: Profile, *, parks: str) -> Action:

@@ -6,6 +6,7 @@ An action whose result is there already counts as applied: running a plan twice 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
@@ -179,9 +180,9 @@ def _create(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
     taken = _owners(work, actions)
     members, roles = [], []
     for number, action in actions:
-        known = work.members.get(action.member)
-        if known is not None:
-            outcomes[number] = work.mine(action) or APPLIED
+        member = _free_id(work, action)
+        if not member:
+            outcomes[number] = APPLIED  # made by this plan before it was interrupted
             continue
         profile = [str(action.after.get(name, "")) for name in _FIELDS]
         outcomes[number] = _address(work, action, taken)
@@ -189,13 +190,27 @@ def _create(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
             continue
         keys = (key(profile[0]), key(profile[1] or profile[0]))
         link = (True, True, work.policy.directory, action.external_id, work.now, work.now)
-        members.append((action.member, work.policy.workspace, *keys, *profile, *link))
-        roles += [(axis, value, action.member) for axis, value in action.after.get("roles", {}).items()]
+        members.append((member, work.policy.workspace, *keys, *profile, *link))
+        roles += [(axis, value, member) for axis, value in action.after.get("roles", {}).items()]
     names = ("id", "workspace", "email_key", "name_key", *_FIELDS, "active", "managed", "directory", "external_id",
              "created_at", "updated_at")  # fmt: skip
     work.write(f"INSERT INTO member ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", members)
     work.write(_ROLE, roles)
     return outcomes
+
+
+def _free_id(work: _Work, action: Action) -> str:
+    """The id for a new member, "" when the person has one already.
+
+    The planned id is taken where the person's former member follows another account since; then the next one is, and
+    teams follow in the next run.
+    """
+    known = work.members.get(action.member)
+    if known is None:
+        return action.member
+    if work.mine(action) is None:
+        return ""
+    return blake2b(f"{action.member}\0{action.external_id}\0again".encode(), digest_size=16).hexdigest()
 
 
 def _owners(work: _Work, actions: _Numbered) -> dict[str, _Row]:

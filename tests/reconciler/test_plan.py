@@ -323,3 +323,12 @@ def test_the_policy_s_digest_changes_with_what_can_alter_a_plan() -> None:
     digests |= {policy(scope=Scope(guests=True)).digest, policy(protected=frozenset({"a@b.c"})).digest}
     assert len(digests) == 6
     assert policy(limits={"deactivate": Limit(count=1)}).digest == policy().digest
+
+
+def test_a_protected_person_keeps_the_address_that_protects_them() -> None:
+    """Regression: a directory could rename the owner, and then put out whom nothing protected any more."""
+    renamed = subject("ada", user=user("ada", email="eve@acme.com", title="Chief"), member=ADA)
+    owner = context(protected=frozenset({"ada@acme.com"}))
+    refused, kept = sorted(actions_for(owner, renamed), key=lambda action: action.state, reverse=True)
+    assert (refused.code, refused.after) == ("protected", {"email": "eve@acme.com"})
+    assert (kept.state, kept.after) == ("planned", {"title": "Chief"})

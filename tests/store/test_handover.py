@@ -15,7 +15,7 @@ from store import runs as runs_module
 from store.leases import Held
 from store.runs import actions_of
 from store.workspace import roster
-from tests.builders import ROLE, by_hand, member, policy
+from tests.builders import ROLE, Directory, by_hand, member, people, policy, sync
 from tests.store.plans import action, applied, begin, create, deactivate, demote, everybody, rename
 from tests.store.workspaces import add, edit
 
@@ -153,3 +153,21 @@ def finishing(opened: Store, names: list[str]) -> Iterator[str]:
     for name in names:
         yield name
         edit(opened, "UPDATE lease SET run = ''")
+
+
+def test_a_person_whose_former_member_follows_another_account_comes_back_as_a_new_one(store: Store) -> None:
+    """Regression: the id of the new member was that of the old one, and the create failed in every run."""
+    directory = Directory("x1")
+    directory.change("x1", email="ada@acme.com")
+    sync(store, directory)
+    directory.delete("x1")
+    directory.hire("x2", email="ada@acme.com")
+    sync(store, directory)
+    directory.hire("x1", email="ada.again@acme.com", groups=["Eng"])
+    assert sync(store, directory).counts.create == 1
+    sync(store, directory)
+    assert {email: each.external_id for email, each in people(store).items()} == {
+        "ada@acme.com": "x2", "ada.again@acme.com": "x1",
+    }  # fmt: skip
+    assert people(store)["ada.again@acme.com"].teams == ("Engineering",)
+    assert sync(store, directory, verify=True).changes == 0
