@@ -159,9 +159,8 @@ class Google:
     async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Observation, None]:
         """Each person's own record, else their place among the deleted, who are listed for about 20 days (facts §2)."""
         self._transport.begin(min(self._seconds, confirming.SECONDS))
-        ask = partial(
-            self._ask, reading=Reading(wanted.attributes), attributes=wanted.attributes, bin_=_Bin(self._deleted)
-        )
+        reading, bin_ = Reading(wanted.attributes), _Bin(self._deleted)
+        ask = partial(self._ask, reading=reading, attributes=wanted.attributes, bin_=bin_)
         async with aclosing(confirming.confirm(ids, ask, window=AT_ONCE)) as answers:
             async for answer in answers:
                 yield answer
@@ -184,7 +183,7 @@ class Google:
         """Pages of people who were deleted and can be restored."""
         reading = Reading(frozenset())
         query = {"customer": self._customer, "maxResults": 500, "showDeleted": "true", **reading.page_query}
-        async with aclosing(self._pages("users", self._sdk.users.list, query, reading.page)) as listed:
+        async with aclosing(self._pages("users", self._sdk.users.list, query, reading.page, judge_item)) as listed:
             async for page in listed:
                 yield page
 
@@ -282,10 +281,8 @@ class _Bin:
     async def ids(self) -> set[str]:
         async with self._lock:
             if self._ids is None:
-                self._ids = set()
-                async with aclosing(self._listed()) as pages_of_bin:
-                    async for page in pages_of_bin:
-                        self._ids.update([raw.id for raw in page.items or ()])
+                async with aclosing(self._listed()) as found:
+                    self._ids = {raw.id async for page in found for raw in page.items or ()}
             return self._ids
 
 
