@@ -61,7 +61,8 @@ for heading, name, function in (
     (LOOK, "reports", reports.reports),
     (LOOK, "report", reports.one),
 ):
-    app.command(name, help=flowing(function.__doc__ or ""), rich_help_panel=heading)(function)
+    shape = simulate.WithFaults if name == "simulate" else None
+    app.command(name, cls=shape, help=flowing(function.__doc__ or ""), rich_help_panel=heading)(function)
 app.add_typer(configuration.app, name="config", rich_help_panel=SET_UP)
 
 

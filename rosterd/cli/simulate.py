@@ -5,16 +5,44 @@ import shlex
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
+from reconciler.errors import RunError
 from rosterd.cli.errors import Unusable
 from rosterd.cli.invocation import Json
 from rosterd.cli.output import command_line, flush, write, write_json
 
 if TYPE_CHECKING:
     from rosterd.simulators import Simulator
+    from rosterd.simulators.strikes import Fault
+
+
+class NoSuchFault(RunError):
+    """A fault that there is not for this kind of directory, or not so often; the text names those that there are."""
+
+    code = "unknown_fault"
+
+
+class WithFaults(TyperCommand):
+    """The command whose help ends with the table of faults, which is read only when somebody asks for help."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from rosterd.simulators.faults import FAULTS
+
+        text = (
+            fill(_of(fault), 78, initial_indent=f"  {fault.name:<22}", subsequent_indent=" " * 24) for fault in FAULTS
+        )
+        self.help = "\n\n".join((self.help or "", "[bold]Faults[/bold]", "\n".join(text)))
+        super().format_help(ctx, formatter)
+
+
+def _of(fault: "Fault") -> str:
+    everywhere = len(fault.kinds) == len(SimulatedKind)
+    return fault.description if everywhere else f"{fault.description} ({', '.join(sorted(fault.kinds))} only)"
 
 
 class SimulatedKind(StrEnum):
@@ -37,6 +65,11 @@ def simulate(
         typer.Option("--port", min=0, max=65535, show_default="okta 8470, entra 8471, google 8472",
                      help="On 127.0.0.1; 0 takes a free one."),
     ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option("--fault", metavar="NAME[:TIMES]", show_default=False,
+                     help="What is wrong with it, to rehearse; can be repeated. The names stand above."),
+    ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Serve a simulated directory on loopback until Ctrl-C, with the configuration that reaches it.
@@ -44,13 +77,17 @@ def simulate(
     [bold]Examples[/bold]
 
       rosterd simulate okta
+      rosterd simulate okta --fault half
       rosterd simulate google --users 100000 --groups 500 --port 0
     """
     from rosterd.simulators import Simulator, World, serve_forever
+    from rosterd.simulators.faults import FaultError
 
     at = PORTS[kind.value] if port is None else port
     try:
-        simulator = Simulator(kind.value, World.generate(kind.value, users, groups), port=at)
+        simulator = Simulator(kind.value, World.generate(kind.value, users, groups), port=at, fault=fault or ())
+    except FaultError as exc:
+        raise NoSuchFault(str(exc), where="--fault", fix="rosterd simulate --help says what each does") from exc
     except OSError as exc:
         raise Unusable(
             f"port {at} is taken: {exc.strerror}", where=f"127.0.0.1:{at}", fix="use --port 0 for a free one"
@@ -64,6 +101,7 @@ def _described(simulator: "Simulator") -> dict[str, Any]:
     return {
         "kind": simulator.kind,
         "url": simulator.url,
+        "faults": [active.fault.name for active in simulator.vendor.faults],
         "environment": {SECRET_NAMES[simulator.kind]: simulator.secret},
         "configuration": "\n".join((WORKSPACE, simulator.configuration(NAME, "rehearsal"), *_mapped(simulator))),
     }
@@ -94,6 +132,14 @@ def _announce_json(simulator: "Simulator") -> None:
     write_json(_described(simulator))
 
 
+def _wrong(simulator: "Simulator") -> Iterator[str]:
+    for active in simulator.vendor.faults:
+        yield f"# Wrong with it: {active.fault.name}: {active.fault.description}."
+    if simulator.vendor.faults:
+        ended = json.dumps({"op": "no_fault"})
+        yield f"# To end that: curl -d {shlex.quote(ended)} {simulator.url}/_control/world"
+
+
 def _announce(simulator: "Simulator") -> None:
     found = _described(simulator)
     people, groups = len(simulator.world.people), len(simulator.world.groups)
@@ -104,6 +150,7 @@ def _announce(simulator: "Simulator") -> None:
         for text in (
             f"# A simulated {simulator.kind} directory with {people:,} people and {groups:,} groups:",
             f"#   {simulator.url}",
+            *_wrong(simulator),
             "#",
             f"# 1. Put this into a file, say {FILE}:",
             "",

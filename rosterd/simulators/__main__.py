@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency", type=float, default=0.0, help="seconds per answer")
+    parser.add_argument("--fault", action="append", default=[], help="a drill (faults.py), as NAME or NAME:TIMES")
     parser.add_argument("--world", type=Path, help="a saved world instead of a generated one")
     given = parser.parse_args()
     world = (
@@ -29,7 +30,7 @@ def main() -> None:
         if given.world
         else World.generate(given.kind, given.users, given.groups, seed=given.seed)
     )
-    serve_forever(Simulator(given.kind, world, port=given.port, latency=given.latency), _announce)
+    serve_forever(Simulator(given.kind, world, port=given.port, latency=given.latency, fault=given.fault), _announce)
 
 
 def _announce(simulator: Simulator) -> None:

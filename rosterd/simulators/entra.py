@@ -1,8 +1,8 @@
 """A simulated Entra tenant: Microsoft Graph v1.0 for users, groups, members, deleted users, and the organisation.
 
 After facts/directory-apis.md §2, §3, §5, §6, §8 and the Graph metadata. Tokens are in entra_access.py, how an object
-looks in entra_objects.py. Query options that this tenant does not simulate ($search, $orderby, delta) are refused as
-unsupported, never ignored. `/organization` is answered whatever the permissions.
+looks in entra_objects.py, delta queries in entra_delta.py. Query options that this tenant does not simulate ($search,
+$orderby) are refused as unsupported, never ignored. `/organization` is answered whatever the permissions.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from rosterd.simulators import filters
 from rosterd.simulators.entra_access import EntraAccess, graph_error
+from rosterd.simulators.entra_delta import Delta
 from rosterd.simulators.entra_objects import GROUP, USER, Objects, Selection
 from rosterd.simulators.ids import guid
 from rosterd.simulators.web import Call, Endpoint, Listing, answer, cursor, encode, http_date, position
@@ -55,6 +56,7 @@ class Entra(EntraAccess):
         group, bin_ = "/v1.0/groups/{id}", "/v1.0/directory/deletedItems"
         return (
             *self.token_endpoints(),
+            *Delta(self).endpoints(),  # before /users/{id}
             Endpoint("GET", "/v1.0/users", self.list_users, holds="users"),
             Endpoint("GET", "/v1.0/users/$count", self.count_users),
             Endpoint("GET", "/v1.0/users/{id}", self.get_user, holds="user"),
@@ -96,7 +98,7 @@ class Entra(EntraAccess):
             raise UnknownError("user", call.route["id"])
         selection = Selection.read(call, self.objects(call), USER, "manager")
         body = {"@odata.context": self._context(call, "users", selection) + "/$entity"}
-        return self._with_units(answer({**body, **self.objects(call).user(person, selection)}), call, 1)
+        return self.with_units(answer({**body, **self.objects(call).user(person, selection)}), call, 1)
 
     def get_deleted(self, call: Call) -> Response:
         """One account of the bin, by id."""
@@ -110,7 +112,7 @@ class Entra(EntraAccess):
             "@odata.context": self._context(call, "directoryObjects", selection) + "/$entity",
             "@odata.type": f"#{USER}",
         }
-        return self._with_units(answer({**head, **self.objects(call).user(person, selection)}), call, 1)
+        return self.with_units(answer({**head, **self.objects(call).user(person, selection)}), call, 1)
 
     def count_users(self, call: Call) -> Response:
         self.require("User.Read.All")
@@ -154,7 +156,7 @@ class Entra(EntraAccess):
         objects = self.objects(call)
         selection = Selection.read(call, objects, GROUP, "members")
         body = {"@odata.context": self._context(call, "groups", selection) + "/$entity"}
-        return self._with_units(answer({**body, **self._group(self._one(call), objects, selection)}), call, 1)
+        return self.with_units(answer({**body, **self._group(self._one(call), objects, selection)}), call, 1)
 
     def count_groups(self, call: Call) -> Response:
         self.require("GroupMember.Read.All", "Group.Read.All")
@@ -258,7 +260,7 @@ class Entra(EntraAccess):
             head["@odata.count"] = len(asked.listing.ids)
         if following is not None:
             head["@odata.nextLink"] = call.link({**call.query, "$skiptoken": cursor(following)}, safe=",()=")
-        return self._with_units(answer(_with_value(head, shape.join(ids))), call, asked.units)
+        return self.with_units(answer(_with_value(head, shape.join(ids))), call, asked.units)
 
     def _top(self, call: Call) -> int:
         text = call.query.get("$top", str(_DEFAULT_TOP))
@@ -278,7 +280,7 @@ class Entra(EntraAccess):
             raise graph_error(400, "Request_UnsupportedQuery", "$count needs the header ConsistencyLevel: eventual.")
         return answer(str(number).encode(), media="text/plain")
 
-    def _with_units(self, response: Response, call: Call, units: int) -> Response:
+    def with_units(self, response: Response, call: Call, units: int) -> Response:
         """x-ms-resource-unit: $select −1, $expand +1, $top<20 −1, never below 1 (facts §5)."""
         units += ("$expand" in call.query) - ("$select" in call.query) - (int(call.query.get("$top", 100)) < 20)
         response.headers["content-type"] = _MEDIA

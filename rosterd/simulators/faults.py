@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from rosterd.simulators import fault_delta as delta
 from rosterd.simulators import fault_pages as pages
 from rosterd.simulators import refusals as no
 from rosterd.simulators import wire
@@ -19,6 +20,7 @@ from rosterd.simulators.web import Vendor
 from rosterd.simulators.world import KINDS
 
 ALL, OKTA, ENTRA, GOOGLE = frozenset(KINDS), frozenset({"okta"}), frozenset({"entra"}), frozenset({"google"})
+_DELTA = frozenset({"users_delta", "groups_delta"})
 _USERS, _GROUPS = frozenset({"users", "users_delta"}), frozenset({"groups", "groups_delta"})
 _LISTS = _USERS | _GROUPS | {"members", "deleted"}
 _API = _LISTS | {"user", "group", "other"}
@@ -92,6 +94,17 @@ _SHORT = (
            "id is the route)", ALL, frozenset({"members"}), change=pages.no_members),
 )  # fmt: skip
 
+_INCREMENTAL = (
+    _fault("delta_410", "the state of the delta is gone: 410 with a Location to begin again", ENTRA, _DELTA,
+           instead=delta.gone),
+    _fault("delta_state_not_found", "the state of the delta is gone: 400 syncStateNotFound", ENTRA, _DELTA,
+           instead=delta.state_not_found),
+    _fault("delta_loop", "a delta round never ends: a new next link after each page", ENTRA, _DELTA,
+           instead=delta.loop, change=delta.enter_loop),
+    _fault("delta_replay", "a delta round brings all earlier changes again, each object twice", ENTRA, _DELTA,
+           instead=delta.replay),
+)  # fmt: skip
+
 _ACCESS = (
     _fault("token_503", "the token endpoint is unavailable", ALL, _TOKEN, instead=_said(lambda: no.html("503", 503))),
     _fault("token_html", "the token endpoint answers a web page with status 200", ALL, _TOKEN,
@@ -135,11 +148,19 @@ _RATE = (
            ENTRA | OKTA, _API, change=pages.near_limit),
 )  # fmt: skip
 
-FAULTS: tuple[Fault, ...] = _WIRE + _GATEWAY + _PAGING + _SHORT + _ACCESS + _RATE
+FAULTS: tuple[Fault, ...] = _WIRE + _GATEWAY + _PAGING + _SHORT + _INCREMENTAL + _ACCESS + _RATE
 
 
-class UnknownFault(ValueError):
-    """No fault of this name, or none for this kind of directory; the text names those that there are."""
+class FaultError(ValueError):
+    """A fault cannot be switched on as asked."""
+
+
+class UnknownFault(FaultError):
+    """No fault of this name for this kind of directory; `known` are those that there are."""
+
+    def __init__(self, name: str, kind: str) -> None:
+        self.known = tuple(faults(kind))
+        super().__init__(f"there is no fault {name!r} of {kind}; known: {', '.join(self.known)}")
 
 
 def faults(kind: str) -> dict[str, Fault]:
@@ -152,15 +173,15 @@ def switched_on(vendor: Vendor, name: str, *, route: str = "", times: int | None
 
     Raises:
         UnknownFault: there is no such fault for this kind of directory.
-        ValueError: `times` is below 1 or no number.
+        FaultError: `times` is below 1 or no number.
     """
     name, _, count = name.partition(":")
     known = faults(vendor.kind)
     if name not in known:
-        raise UnknownFault(f"no fault {name!r} of {vendor.kind}; known: {', '.join(known)}")
-    wanted = int(count) if count else times
+        raise UnknownFault(name, vendor.kind)
+    wanted = (int(count) if count.isdecimal() else 0) if count else times
     if wanted is not None and wanted < 1:
-        raise ValueError(f"a fault strikes at least once, not {wanted} times")
+        raise FaultError(f"{name}: a fault strikes once or more often, not {count or times} times")
     active = Active(known[name], route, known[name].times if wanted is None else wanted)
     vendor.faults = [*vendor.faults, active]
     return active
@@ -176,4 +197,4 @@ def named(wanted: str | Iterable[str]) -> list[str]:
     return [wanted] if isinstance(wanted, str) else list(wanted)
 
 
-__all__ = ["FAULTS", "Active", "Fault", "UnknownFault", "faults", "named", "switched_off", "switched_on"]
+__all__ = ["FAULTS", "Active", "Fault", "FaultError", "UnknownFault", "faults", "named", "switched_off", "switched_on"]

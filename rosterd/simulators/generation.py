@@ -25,6 +25,7 @@ def generate(world: World, users: int, groups: int, admins: str) -> World:
     for number, person in enumerate(people):
         if number % _SUSPENDED_EACH == _SUSPENDED_EACH // 2:
             world.suspend(person.id)
+    world.journal.forget()
     return world
 
 

@@ -113,10 +113,13 @@ def group(found: Group) -> dict[str, Any]:
 
 
 def member(world: World, member_id: str, role: str) -> dict[str, Any]:
-    """A Member: a USER, a nested GROUP, or the CUSTOMER, which stands for everybody and has no address."""
+    """A Member: a USER, a nested GROUP, an EXTERNAL person of another company, whose status nobody here knows, or the
+    CUSTOMER, which stands for everybody and has no address."""
     found: dict[str, Any] = {"kind": "admin#directory#member", "etag": f'"{member_id}/{role}"', "id": member_id}
     if member_id == world.tenant:
         return {**found, "role": role, "type": "CUSTOMER", "status": "ACTIVE"}
+    if member_id in world.outsiders:
+        return {**found, "email": world.outsiders[member_id], "role": role, "type": "EXTERNAL"}
     if member_id in world.groups:
         return {**found, "email": world.groups[member_id].email, "role": role, "type": "GROUP", "status": "ACTIVE"}
     person = world.people[member_id]

@@ -8,6 +8,7 @@ import jwt
 from starlette.responses import Response
 
 from rosterd.simulators.ids import draw
+from rosterd.simulators.okta_dpop import ALGORITHMS, ProofError, Proofs
 from rosterd.simulators.signing import claims_of, key_of
 from rosterd.simulators.web import Call, Endpoint, Headers, Refusal, Vendor, answer, http_date
 from rosterd.simulators.world import Kind, World
@@ -43,7 +44,8 @@ class OktaAccess(Vendor):
     """SSWS tokens, OAuth for service apps, and one rate-limit bucket per minute.
 
     `ssws_token` is the API token; `client_id` with `public_key` (PEM; "" leaves signatures unchecked) is the service
-    app; `role` False takes the app's admin role away: a token with every scope then gets 403 (facts §1.3).
+    app, which has to prove its key with DPoP when `dpop` is set; `role` False takes the app's admin role away: a token
+    with every scope then gets 403 (facts §1.3).
     """
 
     kind: ClassVar[Kind] = "okta"
@@ -60,7 +62,8 @@ class OktaAccess(Vendor):
         self.public_key = public_key
         self.rate_limit = rate_limit  # requests per minute
         self.role = True
-        self.dpop = False
+        self.dpop = False  # whether the service app "requires DPoP header in token requests"
+        self.proofs = Proofs()
         self._used = 0
         self._window_end = 0.0
 
@@ -116,9 +119,13 @@ class OktaAccess(Vendor):
             if given.removeprefix("SSWS").strip() != self.ssws_token:
                 raise api_error(401, "E0000011", "Invalid token provided")
             return
-        if not given.startswith("Bearer "):
+        scheme = "DPoP " if self.dpop else "Bearer "
+        if not given.startswith(scheme):
             raise api_error(401, "E0000005", "Invalid session")
-        scopes = self.tokens.scopes(given.removeprefix("Bearer "))
+        token = given.removeprefix(scheme)
+        if self.dpop:
+            self._check_proof(call, token)
+        scopes = self.tokens.scopes(token)
         if scopes is None:
             raise self._challenge(401, "E0000011", "Invalid token provided", "invalid_token")
         needed = _SCOPE_OF.get(row.path.split("/")[3] if row.path.startswith("/api/v1/") else "")
@@ -127,6 +134,17 @@ class OktaAccess(Vendor):
             raise self._challenge(403, "E0000006", text, "insufficient_scope")
         if not self.role:
             raise api_error(403, "E0000006", "You do not have permission to perform the requested action")
+
+    def _check_proof(self, call: Call, token: str) -> None:
+        """A request without a good proof gets 401, with the nonce to use (RFC 9449 §7.1, §9)."""
+        try:
+            self.proofs.check(call, token)
+        except ProofError as exc:
+            challenge = (
+                f'DPoP algs="{" ".join(ALGORITHMS)}", error="{exc.error}", error_description="{exc.description}"'
+            )
+            headers = [("www-authenticate", challenge), ("dpop-nonce", self.proofs.nonce)]
+            raise api_error(401, "E0000011", "Invalid token provided", headers=headers) from exc
 
     def _challenge(self, status: int, code: str, summary: str, error: str) -> Refusal:
         challenge = f'Bearer authorization_uri="/oauth2/v1/authorize", error="{error}", error_description="{summary}"'
@@ -142,14 +160,25 @@ class OktaAccess(Vendor):
         if form.get("client_assertion_type") != _ASSERTION or not form.get("client_assertion"):
             raise oauth_error(401, "invalid_client", "Client Credentials must be a client_assertion (private_key_jwt).")
         self._check_assertion(form["client_assertion"], call)
+        key = self._token_proof(call) if self.dpop else ""
         scopes = form.get("scope", "").split()
         if not scopes:
             raise oauth_error(400, "invalid_scope", "The authorization server resource requires a scope.")
         if refused := sorted(set(scopes) - self.granted):
             raise oauth_error(400, "invalid_scope", f"One or more scopes are not granted: {', '.join(refused)}")
         token = self.tokens.issue(scopes)
-        life = int(self.tokens.life)
-        return answer({"token_type": "Bearer", "expires_in": life, "access_token": token, "scope": " ".join(scopes)})
+        if key:
+            self.proofs.bind(token, key)
+        body = {"token_type": "DPoP" if key else "Bearer", "expires_in": int(self.tokens.life)}
+        return answer({**body, "access_token": token, "scope": " ".join(scopes)})
+
+    def _token_proof(self, call: Call) -> str:
+        """The first request has no nonce and gets one with its 400 (RFC 9449 §8)."""
+        try:
+            return self.proofs.check(call)
+        except ProofError as exc:
+            body = {"error": exc.error, "error_description": exc.description}
+            raise Refusal(answer(body, status=400, headers=[("dpop-nonce", self.proofs.nonce)])) from exc
 
     def _check_assertion(self, assertion: str, call: Call) -> None:
         try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from rosterd.simulators.journal import Change
 from rosterd.simulators.world import Group, Kind, Person, World, stamp
 
 
@@ -21,6 +22,9 @@ class _Saved(msgspec.Struct):
     secrets: dict[str, str]
     people: list[Person]
     groups: list[Group]
+    journal_end: int = 0
+    journal: list[Change] = []
+    outsiders: dict[str, str] = {}
 
 
 def save(world: World, path: Path) -> None:
@@ -28,7 +32,8 @@ def save(world: World, path: Path) -> None:
     with world.lock:
         people, groups = list(world.people.values()), list(world.groups.values())
         saved = _Saved(world.kind, world.domain, world.seed, world.tenant, world.number, stamp(world.time),
-                       world.schema, world.secrets, people, groups)  # fmt: skip
+                       world.schema, world.secrets, people, groups, world.journal.end, list(world.journal),
+                       world.outsiders)  # fmt: skip
         text = msgspec.json.encode(saved)
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(text)
@@ -40,7 +45,8 @@ def load(path: Path) -> World:
     saved = msgspec.json.decode(path.read_bytes(), type=_Saved)
     world = World(saved.kind, saved.domain, seed=saved.seed, tenant=saved.tenant)
     world.number, world.time, world.schema = saved.number, dt.datetime.fromisoformat(saved.time), saved.schema
-    world.secrets = saved.secrets
+    world.secrets, world.outsiders = saved.secrets, saved.outsiders
+    world.journal.restore(saved.journal_end, saved.journal)
     world.groups = {group.id: group for group in saved.groups}
     for person in saved.people:
         world.people[person.id] = person

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from rosterd.simulators import ids
+from rosterd.simulators.journal import EVERYTHING, KEPT, Change, Journal
 
 Kind = Literal["google", "entra", "okta"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -100,9 +101,11 @@ class World:
         self.tenant = tenant or ids.tenant(kind, seed)
         self.people: dict[str, Person] = {}
         self.groups: dict[str, Group] = {}
+        self.outsiders: dict[str, str] = {}  # id → address of people of other companies in Google groups
         self.schema: list[str] = ["jamie_role"]  # custom attributes that the directory's schema declares
         self.clock: Callable[[], dt.datetime] | None = None
         self.changes: list[str] = []  # ids in the order in which they changed; renderers read on from where they were
+        self.journal = Journal(KEPT if kind == "entra" else 0)  # only Graph tells what changed
         self.secrets: dict[str, str] = {}  # the simulator's throwaway credentials: a saved world keeps its own
         self.lock = threading.RLock()
         self.number = 0  # the last that was given to a person, a group or a membership
@@ -158,7 +161,7 @@ class World:
                             family_name, moment, moment, moment, title, department, status, guest, boss)  # fmt: skip
             self.people[person.id] = person
             self.index(person)
-            self.changes.append(person.id)
+            self._note(person.id, EVERYTHING)
             for name, value in (attributes or {}).items():
                 self.set_attribute(person.id, name, value)
             return person
@@ -170,12 +173,13 @@ class World:
             self._check_status(status)
             if found.status == status:
                 return found
+            binned = "deleted" in (status, found.status)
             if status == "deleted":
                 self._leave_all(found)
-            elif found.status == "deleted":
+            elif binned:
                 self._restore(found)
             found.status, found.status_changed = status, self._tick()
-            return self._touch(found)
+            return self._touch(found, EVERYTHING if binned else "status")
 
     def suspend(self, person: str) -> Person:
         """Okta SUSPENDED, Entra accountEnabled false, Google suspended."""
@@ -196,10 +200,10 @@ class World:
             self._leave_all(found)
             for report in self._reports(found):
                 report.manager = ""
-                self._touch(report)
+                self._touch(report, "manager")
             del self.people[found.id]
             self._forget_names(found)
-            return self._touch(found)
+            return self._touch(found, EVERYTHING)
 
     def rename(self, person: str, *, given_name: str | None = None, family_name: str | None = None,
                email: str | None = None, user_name: str | None = None, title: str | None = None,
@@ -217,13 +221,14 @@ class World:
                     *(alias for alias in found.aliases if alias.casefold() != email.casefold()),
                     found.email,
                 ]
-            for name, value in zip(_TEXT_FIELDS, given, strict=True):
-                if value is not None:
-                    setattr(found, name, value)
+            changed = {name: value for name, value in zip(_TEXT_FIELDS, given, strict=True)
+                       if value not in (None, getattr(found, name))}  # fmt: skip
+            for name, value in changed.items():
+                setattr(found, name, value)
             self.index(found)
             for report in self._reports(found):
                 self.changes.append(report.id)
-            return self._touch(found)
+            return self._touch(found, *changed)
 
     def set_attribute(self, person: str, name: str, value: Any) -> Person:
         """Sets a custom attribute (None clears it); a name the schema does not have yet is declared."""
@@ -233,7 +238,7 @@ class World:
                 self.schema.append(name)
             rest = {key: kept for key, kept in found.attributes.items() if key != name}
             found.attributes = rest if value is None else {**rest, name: value}
-            return self._touch(found)
+            return self._touch(found, f"attributes.{name}")
 
     # -- groups ---------------------------------------------------------------------------------------------------
 
@@ -247,7 +252,7 @@ class World:
             group = Group(number, ids.group(self.kind, self.seed, number), name, address, moment, moment, moment,
                           description)  # fmt: skip
             self.groups[group.id] = group
-            self.changes.append(group.id)
+            self._note(group.id, EVERYTHING, group=True)
             return group
 
     def delete_group(self, group: str) -> Group:
@@ -257,7 +262,7 @@ class World:
             for parent in self.groups.values():
                 if found.id in parent.members:
                     self._drop_member(parent, found.id)
-            self.changes.append(found.id)
+            self._note(found.id, EVERYTHING, group=True)
             self._tick()
             return found
 
@@ -265,11 +270,12 @@ class World:
         with self.lock:
             found = self.group(group)
             found.name, found.updated = name, self._tick()
-            self.changes.append(found.id)
+            self._note(found.id, "name", group=True)
             return found
 
     def join(self, group: str, member: str, *, owner: bool = False) -> Group:
-        """Adds a person, a nested group (not in Okta), or, in Google, everybody (`member` is the customer id)."""
+        """Adds a person, a nested group (not in Okta), or, in Google, everybody (`member` is the customer id) or
+        somebody of another company (by address)."""
         with self.lock:
             found, member_id = self.group(group), self._member_id(member)
             if member_id not in found.members:
@@ -277,7 +283,7 @@ class World:
                 if owner:
                     found.owners = [*found.owners, member_id]
                 found.membership_updated = self._tick()
-                self.changes.append(found.id)
+                self._note_member(found, member_id, joined=True)
             return found
 
     def leave(self, group: str, member: str) -> Group:
@@ -328,10 +334,18 @@ class World:
         self.time = self.clock() if self.clock else self.time + dt.timedelta(seconds=1)
         return stamp(self.time)
 
-    def _touch(self, person: Person) -> Person:
+    def _touch(self, person: Person, *fields: str) -> Person:
         person.updated = self._tick()
-        self.changes.append(person.id)
+        self._note(person.id, *fields)
         return person
+
+    def _note(self, about: str, *fields: str, group: bool = False) -> None:
+        self.changes.append(about)
+        self.journal.note(Change(about, fields, group))
+
+    def _note_member(self, group: Group, member: str, *, joined: bool) -> None:
+        self.changes.append(group.id)
+        self.journal.note(Change(group.id, (), True, member, joined, member in self.groups))
 
     def index(self, person: Person) -> None:
         """Makes a person known by every name they have."""
@@ -362,18 +376,30 @@ class World:
         except UnknownError:
             if self.kind == "okta":
                 raise
-            return self.group(member).id
+            outside = member in self.outsiders or ("@" in member and not member.casefold().endswith(f"@{self.domain}"))
+            return self._outsider(member) if self.kind == "google" and outside else self.group(member).id
 
-    def _drop_member(self, group: Group, member_id: str) -> None:
+    def _outsider(self, member: str) -> str:
+        if member in self.outsiders:
+            return member
+        found = ids.person(self.kind, self.seed, ids.draw(member.casefold()))
+        self.outsiders[found] = member
+        return found
+
+    def _drop_member(self, group: Group, member_id: str, *, silent: bool = False) -> None:
+        """`silent`: Graph does not tell of a group that a member left it by being deleted (facts §4.1)."""
         del group.members[member_id]
         group.owners = [owner for owner in group.owners if owner != member_id]
         group.membership_updated = self._tick()
-        self.changes.append(group.id)
+        if silent:
+            self.changes.append(group.id)
+        else:
+            self._note_member(group, member_id, joined=False)
 
     def _leave_all(self, person: Person) -> None:
         left = [group for group in self.groups.values() if person.id in group.members]
         for group in left:
-            self._drop_member(group, person.id)
+            self._drop_member(group, person.id, silent=True)
         person.former_groups = [group.id for group in left] if self.kind == "entra" else []
 
     def _restore(self, person: Person) -> None:

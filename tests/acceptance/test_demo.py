@@ -99,6 +99,35 @@ def test_simulate_for_people_says_what_to_paste_and_export(tmp_path: Path) -> No
     assert MAPPED.splitlines()[1] in text
 
 
+def test_a_rehearsal_with_a_fault(tmp_path: Path) -> None:
+    here = Rehearsal(tmp_path)
+    asked = ("--users", "30", "--port", "0", "--json", "--fault", "error_500:1", "--fault", "forbidden")
+    with here.start("simulate", "entra", *asked) as simulator:
+        assert simulator.stdout is not None
+        told = json.loads(simulator.stdout.readline())
+        here.file.write_text(told["configuration"])
+        here.environment.update(told["environment"])
+        checked = here.here("check", "--json")
+        simulator.terminate()
+        assert simulator.wait(10) == 0
+    assert told["faults"] == ["error_500", "forbidden"]
+    assert (checked.code, "Authorization_RequestDenied" in checked.out) == (1, True)
+
+
+@pytest.mark.parametrize(("fault", "said"), [("hlaf", "known: drop,"), ("half:x", "not x times")])
+def test_a_fault_that_there_is_not(tmp_path: Path, fault: str, said: str) -> None:
+    result = Rehearsal(tmp_path).run("simulate", "okta", "--port", "0", "--fault", fault, "--json")
+    assert (result.code, result.json["error"]["code"]) == (1, "unknown_fault")
+    assert said in result.json["error"]["message"]
+    assert "--help" in result.json["error"]["fix"]
+
+
+def test_help_lists_the_faults(tmp_path: Path) -> None:
+    text = Rehearsal(tmp_path).run("simulate", "--help").out
+    for name in ("drop", "half", "rate_429_decimal", "delta_410"):
+        assert f"   {name} " in text
+
+
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     here = Rehearsal(tmp_path)
     with here.start("simulate", "okta", "--users", "1", "--port", "0", "--json") as first:

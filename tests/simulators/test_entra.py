@@ -57,8 +57,14 @@ def test_suspended_is_listed_and_deleted_is_in_the_bin() -> None:
         bin_path = "/v1.0/directory/deletedItems/microsoft.graph.user?$select=id,deletedDateTime"
         assert http.get(bin_path).json()["value"] == [{"id": bob.id, "deletedDateTime": bob.status_changed[:19] + "Z"}]
         assert http.get(f"/v1.0/users/{bob.id}").status_code == 404
+        by_id = f"/v1.0/directory/deletedItems/{bob.id}"
+        found = http.get(f"{by_id}?$select=id,deletedDateTime").json()
+        assert (found["@odata.type"], found["id"]) == ("#microsoft.graph.user", bob.id)
+        assert found["deletedDateTime"] == bob.status_changed[:19] + "Z"
+        assert http.get(f"/v1.0/directory/deletedItems/{ada.id}").status_code == 404
         entra.world.purge(bob.id)
         assert http.get(bin_path).json()["value"] == []
+        assert http.get(by_id).status_code == 404
 
 
 def test_direct_and_transitive_members() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from rosterd.simulators import Simulator, World, control
 from rosterd.simulators.answers import NEXT
-from rosterd.simulators.faults import FAULTS, UnknownFault, faults
+from rosterd.simulators.faults import FAULTS, FaultError, UnknownFault, faults
 from rosterd.simulators.world import KINDS, Kind
 from tests.simulators.clients import GOOGLE, authorization, client, entra_form, google_form, okta_form
 
@@ -134,8 +134,9 @@ def test_an_unknown_fault_names_the_known_ones() -> None:
         Simulator("okta", World("okta"), fault="hlaf")
     with broken("google") as (google, _), pytest.raises(UnknownFault, match="'rate_429_decimal' of google"):
         google.fault("rate_429_decimal")
-    with broken("google") as (google, _), pytest.raises(ValueError, match="at least once, not 0"):
-        google.fault("drop:0")
+    for wrong in ("drop:0", "drop:often"):
+        with broken("google") as (google, _), pytest.raises(FaultError, match=f"not {wrong[5:]} times"):
+            google.fault(wrong)
 
 
 def test_a_simulator_can_begin_with_faults() -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from rosterd.simulators import Simulator, World
 from rosterd.simulators.google_fields import Mask
+from rosterd.simulators.world import UnknownError
 from tests.simulators.clients import GOOGLE, client, google_form, google_pages
+from tests.simulators.specs import google_problems
 
 MY = "customer=my_customer"
 
@@ -236,3 +238,28 @@ def test_the_subject_is_an_administrator_and_may_be_renamed() -> None:
         assert httpx.post(f"{google.url}/token", data=google_form(google)).status_code == 200
         world.suspend(ada.id)
         assert httpx.post(f"{google.url}/token", data=google_form(google)).json()["error"] == "invalid_grant"
+
+
+def test_a_member_of_another_company() -> None:
+    world = World.generate("google", 5, 2)
+    group = world.join("Engineering", "Ann@Partner.example")
+    with Simulator("google", world) as google, client(google) as http:
+        members = http.get(f"{GOOGLE}/groups/{group.id}/members").json()["members"]
+        (ann,) = [member for member in members if member["type"] == "EXTERNAL"]
+        assert (ann["email"], "status" in ann, google_problems(ann, "Member")) == ("Ann@Partner.example", False, [])
+        assert http.get(f"{GOOGLE}/users/{ann['id']}").status_code == 404
+        world.leave("Engineering", ann["id"])
+        assert len(http.get(f"{GOOGLE}/groups/{group.id}/members").json()["members"]) == len(members) - 1
+    with pytest.raises(UnknownError):
+        world.join("Engineering", "nobody@example.com")
+
+
+def test_who_was_deleted_and_when() -> None:
+    world = World.generate("google", 5, 2)
+    leaver = world.delete(list(world.people)[3])
+    with Simulator("google", world) as google, client(google) as http:
+        (found,) = http.get(f"{GOOGLE}/users?customer=my_customer&showDeleted=true").json()["users"]
+        assert (found["id"], found["deletionTime"]) == (leaver.id, leaver.status_changed)
+        assert http.get(f"{GOOGLE}/users/{leaver.id}").status_code == 404
+        google.world.purge(leaver.id)
+        assert "users" not in http.get(f"{GOOGLE}/users?customer=my_customer&showDeleted=true").json()

@@ -202,3 +202,29 @@ def test_rate_limit_headers_count_down_and_the_limit_holds() -> None:
         assert answers[2].json()["errorCode"] == "E0000047"
         assert 0 < int(answers[2].headers["x-rate-limit-reset"]) - okta.world.now.timestamp() <= 61
         assert answers[2].headers["date"] == "Mon, 05 Jan 2026 09:00:03 GMT"
+
+
+def test_what_changed_since_a_moment_leavers_too() -> None:
+    """What an incremental read asks (facts §4.2): deactivated people are told, deleted ones never."""
+    world = World.generate("okta", 6, 3)
+    since = okta_time(world)
+    first, second, third, *_ = world.people
+    world.suspend(first)
+    world.delete(second)
+    world.purge(third)
+    group = world.group("Engineering").id
+    world.join(group, world.hire("Ada").id)
+    with Simulator("okta", world) as okta, client(okta) as http:
+        found = http.get(f'/api/v1/users?filter=lastUpdated gt "{since}"').raise_for_status().json()
+        told = {user["id"]: user["status"] for user in found}
+        assert (told[first], told[second], third in told) == ("SUSPENDED", "DEPROVISIONED", False)
+        kinds = '(type eq "OKTA_GROUP" or type eq "APP_GROUP")'
+        moved = http.get(f'/api/v1/groups?filter=lastMembershipUpdated gt "{since}" and {kinds}').json()
+        assert group in [each["id"] for each in moved]
+        assert http.get(f'/api/v1/groups?filter=lastUpdated gt "{since}"').json() == []
+        assert http.get(f"/api/v1/users/{second}").json()["status"] == "DEPROVISIONED"
+        assert http.get(f"/api/v1/users/{third}").status_code == 404
+
+
+def okta_time(world: World) -> str:
+    return world.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
