@@ -77,6 +77,16 @@ def repeated(strike: Strike, response: Response) -> Response | None:
     return page.answer()
 
 
+def overlapping(strike: Strike, response: Response) -> Response | None:
+    """A listing without a fixed order shows some people twice."""
+    page = page_of(strike, response)
+    before, strike.memory["last"] = strike.memory.get("last"), (page.items or [None])[-1]
+    if not token(strike) or before is None or page.items is None:
+        return None
+    page.items = [before, *page.items]
+    return page.answer()
+
+
 def expired(strike: Strike) -> Response | None:
     return refusals.expired_page(strike) if token(strike) else None
 

@@ -66,6 +66,8 @@ _PAGING = (
            change=pages.without_next, small_pages=True),
     _fault("repeated_token", "the second page's next page is itself", ALL, _USERS, _LISTS, change=pages.repeated,
            small_pages=True),
+    _fault("overlapping_pages", "every page begins with the last record of the one before", ALL, _USERS, _LISTS,
+           change=pages.overlapping, small_pages=True),
     _fault("expired_page_token", "a later page's token has expired, once", GOOGLE | ENTRA, _USERS, _LISTS,
            instead=pages.expired, small_pages=True, times=1),
     _fault("changes_mid_read", "after the first page somebody is hired and somebody not yet read leaves", ALL, _USERS,
@@ -119,6 +121,8 @@ _ACCESS = (
         )
     ),
     _fault("revoked", "the API refuses every token: 401", ALL, _API, instead=no.unauthorized),
+    _fault("claims_challenge", "the API refuses a token once: 401 with claims for the next one", ENTRA, _API,
+           instead=no.claims_challenge, times=1),
     _fault("forbidden", "the API refuses the permission: 403", ALL, _API, instead=no.forbidden),
 )  # fmt: skip
 

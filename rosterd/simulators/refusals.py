@@ -1,8 +1,10 @@
 """How each vendor says no where the world gives no reason for it: the answers of faults.py (facts §1, §5, §6)."""
 
+import base64
 import datetime as dt
 from collections.abc import Callable
 
+import msgspec
 from starlette.responses import Response
 
 from rosterd.simulators import entra_access, google_access, okta_access
@@ -11,7 +13,7 @@ from rosterd.simulators.web import Headers, Refusal, answer, http_date
 
 RESET_SECONDS = 1  # until Okta's bucket is full again, in a fault
 LONG_SECONDS = 300  # kiota gives up at 180 (facts §7.4)
-_DATA = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"
+_AUTHORIZE = "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"
 _PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
 _RATE = "API call exceeded rate limit due to too many requests."
 
@@ -27,7 +29,7 @@ def by_kind(strike: Strike, **made: Callable[[], Refusal]) -> Response:
 
 def unauthorized(strike: Strike) -> Response:
     """401 whatever token comes: the app was disabled, the key deleted."""
-    bearer = [("www-authenticate", f'Bearer realm="", authorization_uri="{_DATA}"')]
+    bearer = [("www-authenticate", f'Bearer realm="", authorization_uri="{_AUTHORIZE}"')]
     return by_kind(
         strike,
         google=lambda: google_access.api_error(401, "authError", "Invalid Credentials"),
@@ -35,6 +37,15 @@ def unauthorized(strike: Strike) -> Response:
                                                bearer),
         okta=lambda: okta_access.api_error(401, "E0000011", "Invalid token provided"),
     )  # fmt: skip
+
+
+def claims_challenge(strike: Strike) -> Response:
+    """Continuous access evaluation: the token was revoked, the next one must be younger than now."""
+    wanted = {"access_token": {"nbf": {"essential": True, "value": str(int(strike.vendor.world.now.timestamp()))}}}
+    claims = base64.b64encode(msgspec.json.encode(wanted)).decode()
+    said = f'Bearer realm="", authorization_uri="{_AUTHORIZE}", error="insufficient_claims", claims="{claims}"'
+    message = "Continuous access evaluation resulted in challenge with result: InteractionRequired."
+    return entra_access.graph_error(401, "InvalidAuthenticationToken", message, [("www-authenticate", said)]).response
 
 
 def forbidden(strike: Strike) -> Response:

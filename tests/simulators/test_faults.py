@@ -1,7 +1,9 @@
 """Every drill does what its name says, on every kind of directory that it fits, and nothing once it is off."""
 
 import asyncio
+import base64
 import email.utils
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -270,6 +272,14 @@ def test_what_the_vendor_says(kind: Kind, name: str, said: str) -> None:
         assert code(http.get(LISTS[kind]["users"])) == said
 
 
+def test_a_claims_challenge_comes_once() -> None:
+    with broken("entra", "claims_challenge") as (_, http):
+        refused = http.get("/v1.0/users")
+        claims = base64.b64decode(refused.headers["www-authenticate"].partition('claims="')[2].rstrip('"'))
+        assert (refused.status_code, list(json.loads(claims)["access_token"])) == (401, ["nbf"])
+        assert http.get("/v1.0/users").status_code == 200
+
+
 def code(answer: httpx.Response) -> str:
     """The vendor's word for the error."""
     body = answer.json()
@@ -395,6 +405,14 @@ def test_the_second_page_leads_to_itself(kind: Kind) -> None:
         pages = listing(kind, http, cap=6)
         assert len(pages) == 6
         assert pages[1] == pages[2] == pages[5] != pages[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pages_overlap(kind: Kind) -> None:
+    with broken(kind, "overlapping_pages") as (simulator, http):
+        first, second, third = listing(kind, http)
+        assert (second[0], third[0]) == (first[-1], second[-1])
+        assert [*first, *second[1:], *third[1:]] == list(simulator.world.people)
 
 
 @pytest.mark.parametrize(("kind", "name"), fitting("expired_page_token"))
