@@ -36,11 +36,12 @@ class ConnectorError(DirectoryError):
     retry: ClassVar[bool] = False
     fault: ClassVar[Fault] = "data"
     code = "connector_error"
+    way_out: ClassVar[str] = "look at what the vendor said; the next run tries again"  # where nothing better is known
 
     def __init__(self, message: str, *, request: str = "", fix: str = "", status: int | None = None) -> None:
         # message: one sentence, what failed and what the vendor said; fix: the way out, in the words of the vendor's
         # admin page
-        super().__init__(message, where=request, fix=fix)
+        super().__init__(message, where=request, fix=fix or self.way_out)
         self.request = request  # "GET /api/v1/users?limit=200": method and path, never a secret
         self.status = status  # HTTP status, None when there was no answer
 
@@ -51,6 +52,7 @@ class Unavailable(ConnectorError):
     retry = True
     fault = "vendor"
     code = "directory_unavailable"
+    way_out = "nothing to do: the next run tries again"
 
 
 class Refused(ConnectorError):
@@ -72,6 +74,7 @@ class NotReadable(ConnectorError):
     """One group or user cannot be read (403/404 on the item); the collection it belongs to is partial."""
 
     code = "item_not_readable"
+    way_out = "let rosterd read it, or take it out of the configuration"
 
 
 class Malformed(ConnectorError):
@@ -79,6 +82,9 @@ class Malformed(ConnectorError):
 
     fault = "vendor"
     code = "malformed_answer"
+    way_out = (
+        "nothing was changed, and the next run reads again; if it stays, show this request to the vendor's support"
+    )
 
 
 @dataclass

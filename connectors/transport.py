@@ -87,6 +87,9 @@ class Policy:
     longest: float = 30.0
 
 
+_OVER = "the time for this read is over"
+
+
 class Limiter:
     """At most `at_once` requests in flight, and none before a vendor's "wait" is over.
 
@@ -226,14 +229,24 @@ class Transport:
         return await self._attempt(call)
 
     async def _attempt(self, call: _Call) -> Answer:
-        if self._clock() > self._deadline:
-            raise self._error(call, Verdict(Action.RETRY, "the time for this read is over"))
+        left = self._deadline - self._clock()
+        if left < 0:
+            raise self._error(call, Verdict(Action.RETRY, _OVER))
         self.counts.requests += 1
         outcome: Answer | BaseException
+        limit = asyncio.timeout(left)
         try:
-            outcome = await self.limiter.send(call.send)
+            async with limit:  # a server that accepts a request and never answers must not outlast the read
+                outcome = await self.limiter.send(call.send)
         except self._errors as exc:
             outcome = exc
+        except TimeoutError as exc:
+            if not limit.expired():
+                raise
+            outcome = exc
+        if limit.expired():
+            cause = outcome if isinstance(outcome, BaseException) else None
+            raise self._error(call, Verdict(Action.RETRY, _OVER)) from cause
         verdict = call.judge(outcome)
         if verdict is not None:
             await self._refuse(call, verdict, outcome)
