@@ -28,7 +28,7 @@ from connectors.base import (
     Unavailable,
 )
 from connectors.entra_delta import GROUP, GROUPS, LATEST, USER, DeltaPage, Round, endless, last_link, tracked
-from connectors.entra_errors import judge, judge_group, judge_person
+from connectors.entra_errors import judge, judge_group, judge_person, pace
 from connectors.entra_sdk import Session, TokenRefused
 from connectors.findings import of_error, of_groups, of_users
 from connectors.members import expand
@@ -141,7 +141,7 @@ class Entra:
             judge,
             errors=(TokenRefused, HTTPError),
             counts=self.counts,
-            limiter=Limiter(_AT_ONCE),
+            limiter=Limiter(_AT_ONCE, pace),
             renew=self._session.renew,
             deadline=opened.deadline,
         )
@@ -166,9 +166,10 @@ class Entra:
         """All people, all groups, the direct members of wanted groups and of the those inside them; or what changed."""
         self._transport.begin(self._seconds)
         read = self._changes(wanted) if wanted.cursor else self._everything(wanted)
-        async with aclosing(read) as found:
-            async for observation in found:
-                yield observation
+        with listing.naming(self._transport.directory):
+            async with aclosing(read) as found:
+                async for observation in found:
+                    yield observation
 
     async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Observation, None]:
         """Each person's own record, else their place among the deleted."""

@@ -105,3 +105,12 @@ def _said(body: bytes) -> tuple[str, str]:
         return text(error["code"]), text(error["message"])
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
         return "", ""
+
+
+def pace(answer: Answer) -> float:
+    """Seconds to wait once most of the app's budget in this tenant is used: Graph tells only above 0.8 (facts §5)."""
+    try:
+        used = float(answer.headers.get("x-ms-throttle-limit-percentage", "0"))
+    except ValueError:
+        return 0.0
+    return min(10.0, 10 * (used - 0.7)) if used >= 0.8 else 0.0

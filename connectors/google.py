@@ -47,7 +47,7 @@ from connectors.google_wire import (
 )
 from connectors.members import expand
 from connectors.paging import not_json, pages, text
-from connectors.transport import Answer, Judge, Limiter, Transport
+from connectors.transport import Answer, Budget, Judge, Limiter, Transport
 from reconciler.groups import resolve
 from reconciler.model import (
     DirectoryGroup,
@@ -93,6 +93,7 @@ def open(config: Config, opened: Opened) -> "Google":  # noqa: A001 -- what the 
 # -- the connector ------------------------------------------------------------------------------------------------
 
 _CHECK_SECONDS = 60.0
+_BURST, _PER_SECOND = 1000, 20  # together below 2,400 in any minute, which no header tells (facts §5)
 _REFETCH = 20  # after that many people whose second reading had no status either, nobody else is asked for again
 
 
@@ -109,7 +110,7 @@ class Google:
             judge,
             errors=foreign(),
             counts=self.counts,
-            limiter=Limiter(AT_ONCE),
+            limiter=Limiter(AT_ONCE, budget=Budget(_BURST, _PER_SECOND)),
             renew=sdk.renew,
             deadline=opened.deadline,
         )
@@ -139,6 +140,24 @@ class Google:
     async def pull(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
         """All people of the list (suspended and archived ones are in it), all groups, the members of wanted groups."""
         self._transport.begin(self._seconds)
+        with listing.naming(self._transport.directory):
+            async with aclosing(self._everything(wanted)) as found:
+                async for observation in found:
+                    yield observation
+
+    async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Observation, None]:
+        """Each person's own record, else their place among the deleted, who are listed for about 20 days (facts §2)."""
+        self._transport.begin(min(self._seconds, confirming.SECONDS))
+        reading, bin_ = Reading(wanted.attributes), _Bin(self._deleted)
+        ask = partial(self._ask, reading=reading, attributes=wanted.attributes, bin_=bin_)
+        async with aclosing(confirming.confirm(ids, ask, window=AT_ONCE)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def close(self) -> None:
+        await self._sdk.close()
+
+    async def _everything(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
         unclear: list[str] = []
         groups: list[DirectoryGroup] = []
         peopled: set[str] = set()
@@ -155,18 +174,6 @@ class Google:
         async with aclosing(expand(ids, read, nested=wanted.nested, window=2 * AT_ONCE)) as members:
             async for member in members:
                 yield member
-
-    async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Observation, None]:
-        """Each person's own record, else their place among the deleted, who are listed for about 20 days (facts §2)."""
-        self._transport.begin(min(self._seconds, confirming.SECONDS))
-        reading, bin_ = Reading(wanted.attributes), _Bin(self._deleted)
-        ask = partial(self._ask, reading=reading, attributes=wanted.attributes, bin_=bin_)
-        async with aclosing(confirming.confirm(ids, ask, window=AT_ONCE)) as answers:
-            async for answer in answers:
-                yield answer
-
-    async def close(self) -> None:
-        await self._sdk.close()
 
     async def _ask(self, external_id: str, reading: Reading, attributes: frozenset[str], bin_: "_Bin") -> Observation:
         """One person: still there, deleted, or unknown to Google."""

@@ -7,8 +7,8 @@ A first page that cannot be read raises: nothing was learned. A later one leaves
 the read goes on (docs/opinions.md, "Completeness"). Credentials and permissions always raise.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from typing import Generic, TypeVar
 
 from connectors.base import ConnectorError, Malformed, Resync, Unavailable
@@ -16,6 +16,20 @@ from connectors.completeness import groups_end, users_end
 from reconciler.model import CollectionEnd, Completeness, DirectoryGroup, DirectoryUser, GroupsSeen, UsersSeen, Wanted
 
 P = TypeVar("P")
+
+
+@contextmanager
+def naming(directory: str) -> Iterator[None]:
+    """Errors that were raised where nobody knew the directory get its id in front."""
+    try:
+        yield
+    except ConnectorError as exc:
+        if not exc.message.startswith(f"{directory}: "):
+            exc.message = f"{directory}: {exc.message}"
+            exc.args = (exc.message,)
+        raise
+
+
 People = AsyncGenerator[tuple[DirectoryUser, ...], None]
 
 

@@ -140,9 +140,10 @@ class Okta:
         what changed."""
         self._transport.begin(self._seconds)
         read = self._changes(wanted) if wanted.cursor else self._everything(wanted)
-        async with aclosing(read) as found:
-            async for observation in found:
-                yield observation
+        with listing.naming(self._transport.directory):
+            async with aclosing(read) as found:
+                async for observation in found:
+                    yield observation
 
     async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Observation, None]:
         """Each person's own record, which says DEPROVISIONED of those whom the bare list leaves out."""

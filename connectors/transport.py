@@ -94,7 +94,7 @@ class Limiter:
     """At most `at_once` requests in flight, and none before a vendor's "wait" is over.
 
     `pace` reads a hint from every success: seconds that everybody should wait now (0: none), for vendors that tell
-    how much of their budget is left.
+    how much of their budget is left. For those that do not, `budget` is a bucket of their documented size.
     """
 
     def __init__(
@@ -102,12 +102,15 @@ class Limiter:
         at_once: int = 5,
         pace: Callable[[Answer], float] | None = None,
         *,
+        budget: "Budget | None" = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.at_once = at_once
         self._slots = asyncio.Semaphore(at_once)
         self._pace = pace
+        self._budget = budget
+        self._paced = 0.0
         self._clock = clock
         self._sleep = sleep
         self._until = 0.0
@@ -122,12 +125,33 @@ class Limiter:
     async def send(self, send: Send) -> Answer:
         """One attempt in a slot, after any hold is over."""
         async with self._slots:
+            if self._budget is not None:
+                self._paced += self.hold(self._budget.take(self._clock()))
             while (left := self._until - self._clock()) > 0:
                 await self._sleep(left)
             answer = await send()
         if self._pace is not None and answer.status < 300 and (seconds := self._pace(answer)) > 0:
-            self.hold(seconds)
+            self._paced += self.hold(seconds)
         return answer
+
+    def paced(self) -> float:
+        """Seconds of waiting that pacing added since this was asked last."""
+        seconds, self._paced = self._paced, 0.0
+        return seconds
+
+
+class Budget:
+    """A token bucket: `burst` requests at once, then `rate` a second."""
+
+    def __init__(self, burst: float, rate: float) -> None:
+        self._burst, self._rate = burst, rate
+        self._left, self._at = burst, 0.0
+
+    def take(self, now: float) -> float:
+        """Takes one; seconds to wait before it may be used."""
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate) - 1
+        self._at = now
+        return max(0.0, -self._left / self._rate)
 
 
 class _Again(Exception):
@@ -247,6 +271,7 @@ class Transport:
         if limit.expired():
             cause = outcome if isinstance(outcome, BaseException) else None
             raise self._error(call, Verdict(Action.RETRY, _OVER)) from cause
+        self.counts.throttled_seconds += self.limiter.paced()
         verdict = call.judge(outcome)
         if verdict is not None:
             await self._refuse(call, verdict, outcome)
