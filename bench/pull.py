@@ -2,6 +2,8 @@
 
 N people and 1,000 groups, all of them mapped, each person in two or three. The simulator is a process of its own, so
 its cost is not counted. Each measurement is a process of its own; CPU is user + system of that process after imports.
+Where a vendor tells what changed (Okta, Entra), a read of changes that finds none is measured too. With 100 ms latency
+per answer, wall time is compared with that of listings one page after the other and members side by side.
 
 The floor fetches the same pages in the same order with a bare client, one connection, the token given, parses every
 page with orjson, and keeps nothing. The client is httpx, the one that rosterd itself uses. For Okta and Google the same
@@ -30,16 +32,21 @@ from reconciler.policy import Policy, TeamMapping
 from rosterd.simulators import Simulator, World
 from rosterd.simulators.server import serve_forever
 from store import open_store
+from store.mirror import bound, cursor_of
 from store.staging import Staging
 
 KINDS = ("okta", "entra", "google")
+INCREMENTAL = ("okta", "entra")
 GROUPS = 1000
+AT_ONCE = {"okta": 5, "entra": 8, "google": 8}  # requests that each connector has in flight at most
+LATENCY = 0.1  # seconds per answer, in the measurement of waiting
+FEW_PEOPLE, FEW_GROUPS = 1000, 200
 
 
-def serve(kind: str, people: int) -> None:
+def serve(kind: str, people: int, latency: float) -> None:
     """Runs the simulator in this process and prints one line of JSON: how to reach it, and its groups."""
-    world = World.generate(kind, people, GROUPS)  # type: ignore[arg-type]
-    simulator = Simulator(kind, world)  # type: ignore[arg-type]
+    world = World.generate(kind, people, FEW_GROUPS if latency else GROUPS)  # type: ignore[arg-type]
+    simulator = Simulator(kind, world, latency=latency)  # type: ignore[arg-type]
 
     def announce(running: Simulator) -> None:
         reached = {
@@ -53,9 +60,9 @@ def serve(kind: str, people: int) -> None:
 
 
 @contextmanager
-def simulated(kind: str, people: int, folder: Path) -> Iterator[Path]:
+def simulated(kind: str, people: int, folder: Path, *, latency: float = 0.0) -> Iterator[Path]:
     """A simulator in a process of its own; the path of a file with how to reach it."""
-    command = [sys.executable, __file__, "--serve", kind, "--people", str(people)]
+    command = [sys.executable, __file__, "--serve", kind, "--people", str(people), "--latency", str(latency)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
         try:
@@ -95,11 +102,14 @@ def pull(kind: str, reached: dict[str, Any], folder: Path) -> dict[str, float]:
     store = open_store(f"sqlite:///{folder / 'mirror.db'}")
     connector_settings = connector_config(kind, reached, folder)
 
-    async def once() -> int:
+    async def once(*, changes: bool = False) -> int:
+        with store.read() as connection:
+            known, cursor = bound(connection, "bench-dir"), cursor_of(connection, "bench-dir") if changes else ""
+        assert bool(cursor) is changes
         connector = open_connector(connector_settings, Opened("bench-dir"))
         staging = Staging(store, policy, lambda: "2026-01-01T00:00:00.000Z")
         try:
-            async for observation in connector.pull(policy.wanted({})):
+            async for observation in connector.pull(policy.wanted(known, cursor)):
                 staging.take(observation)
             complete = staging.promote()
             assert complete.whole, complete
@@ -119,8 +129,13 @@ def pull(kind: str, reached: dict[str, Any], folder: Path) -> dict[str, float]:
         requests = asyncio.run(once())
     with cpu() as again:
         asyncio.run(once())
+    done = {"cpu": first["cpu"], "again": again["cpu"], "peak": peak_mb(), "requests": requests, "wall": first["wall"]}
+    if kind in INCREMENTAL:
+        with cpu() as changes:
+            done["changes_requests"] = asyncio.run(once(changes=True))
+        done["changes"] = changes["cpu"]
     store.close()
-    return {"cpu": first["cpu"], "again": again["cpu"], "peak": peak_mb(), "requests": requests, "wall": first["wall"]}
+    return done
 
 
 Get = Callable[[str], Awaitable[tuple[bytes, Mapping[str, str]]]]
@@ -272,6 +287,19 @@ def _compare(bench: Benchmark, kind: str, done: dict[str, Any], given: tuple[str
         bench.add(f"{label}, nothing changed: CPU against {client}", done["again"], "s", low["cpu"])
         bench.add(f"{label}, first load: CPU against {client}", done["cpu"], "s", low["cpu"])
     bench.add(f"{kind}: requests", done["requests"], "requests", bare["requests"])
+    if kind in INCREMENTAL:
+        bench.add(f"{kind}: read of changes, none: CPU", done["changes"], "s")
+        bench.add(f"{kind}: read of changes, none: requests", done["changes_requests"], "requests")
+
+
+def _wait(bench: Benchmark, kind: str) -> None:
+    """How well waiting overlaps: the members of many groups, 100 ms per answer."""
+    with tempfile.TemporaryDirectory() as folder, simulated(kind, FEW_PEOPLE, Path(folder), latency=LATENCY) as reached:
+        done = step(__file__, "--step", "pull", "--kind", kind, "--reached", str(reached))
+        # The listings come page after page; the members of the groups are read side by side.
+        members = len(json.loads(reached.read_text())["groups"])
+        ideal = (done["requests"] - members) * LATENCY + members * LATENCY / AT_ONCE[kind]
+        bench.add(f"{kind}: wall with {LATENCY * 1000:.0f} ms per answer", done["wall"], "s", ideal)
 
 
 def measure(people: int, kinds: tuple[str, ...]) -> Benchmark:
@@ -286,6 +314,7 @@ def measure(people: int, kinds: tuple[str, ...]) -> Benchmark:
                 peaks[size] = done["peak"]
                 if size == people:
                     _compare(bench, kind, done, given)
+        _wait(bench, kind)
         bench.add(f"{kind}: peak memory, {people:,} people", peaks[people], "MB", peaks[people // 10])
     return bench
 
@@ -296,11 +325,12 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--kind", choices=KINDS)
+    parser.add_argument("--latency", type=float, default=0.0, help=argparse.SUPPRESS)
     for hidden in ("--serve", "--step", "--reached", "--client"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
-        serve(given.serve, given.people)
+        serve(given.serve, given.people, given.latency)
     elif given.step:
         reached = json.loads(Path(given.reached).read_text())
         folder = Path(given.reached).parent

@@ -24,9 +24,11 @@ from reconciler.model import (
     Completeness,
     DirectoryGroup,
     DirectoryUser,
+    Evidence,
     GroupsSeen,
     MembersSeen,
     Observation,
+    UserGone,
     UsersSeen,
     UserState,
     Wanted,
@@ -106,6 +108,8 @@ def absorb(store: Store, people: int, *, churn: bool) -> Complete:
     try:
         for observation in world(people, churn=churn):
             staging.take(observation)
+        for leaver in staging.missing(people, thorough=False):  # as the directory answers when asked by id
+            staging.take(UserGone(leaver, Evidence.ABSENCE))
         return staging.promote()
     finally:
         staging.discard()

@@ -33,13 +33,14 @@ def view_of(
         children.setdefault(parent, []).append(child)
     reach: dict[str, set[str]] = {}
     for ref, group in ids.items():
-        for member in _closure(group, children):
+        for member in closure(group, children):
             reach.setdefault(member, set()).add(ref)
     unread = frozenset(unknown).union(*(reach.get(group, ()) for group in never))
     return GroupView({group: frozenset(refs) for group, refs in reach.items()}, unread, dict(names))
 
 
-def _closure(group: str, children: Mapping[str, list[str]]) -> set[str]:
+def closure(group: str, children: Mapping[str, list[str]]) -> set[str]:
+    """The group and every group below it."""
     seen = {group}
     frontier = {group}
     for _ in range(MAX_DEPTH):

@@ -88,7 +88,7 @@ def group_view(connection: Connection, policy: Policy) -> tuple[GroupView, tuple
     names = {group.external_id: group.name for group in listed}
     view = view_of(
         found.ids,
-        nested=_nested(connection, policy.directory) if policy.nested else (),
+        nested=nested(connection, policy.directory) if policy.nested else (),
         unknown=(*found.ambiguous, *(ref for ref in found.missing if ref not in before)),
         never=_never_read(connection, policy.directory),
         names={ref: names[group] for ref, group in found.ids.items()},
@@ -96,7 +96,8 @@ def group_view(connection: Connection, policy: Policy) -> tuple[GroupView, tuple
     return view, tuple(_warnings(found.missing, found.ambiguous))
 
 
-def _nested(connection: Connection, directory: str) -> list[tuple[str, str]]:
+def nested(connection: Connection, directory: str) -> list[tuple[str, str]]:
+    """The edges between groups, (parent id, child id): few."""
     sql = "SELECT group_id, member_id FROM mirror_edge WHERE directory = :d AND nested = TRUE"
     return [(row[0], row[1]) for row in rows(connection, sql, d=directory)]
 

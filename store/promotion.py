@@ -9,8 +9,9 @@ from sqlalchemy import Connection, bindparam, text
 from reconciler.groups import resolve
 from reconciler.model import DirectoryGroup
 from reconciler.policy import Policy
+from reconciler.teams import closure
 from store.database import bulk, rows, scalar
-from store.mirror import bound, directory_row, groups_of
+from store.mirror import bound, directory_row, groups_of, nested
 
 
 class Promotion:
@@ -90,7 +91,7 @@ class Promotion:
         )
 
     def groups(self, *, complete: bool) -> None:
-        """Groups as listed; with a complete listing, those not in it are gone, and so are their members' edges."""
+        """Groups as listed; those that the directory gave up, or that a complete listing does not hold, are gone."""
         self._run(
             "INSERT INTO mirror_group (directory, external_id, name, email, gone)"
             " SELECT :d, s.external_id, s.name, s.email, FALSE FROM stage_group s LEFT JOIN mirror_group g"
@@ -99,48 +100,56 @@ class Promotion:
             " ON CONFLICT (directory, external_id) DO UPDATE SET name = excluded.name, email = excluded.email,"
             " gone = FALSE"
         )
+        if complete:
+            self._run(
+                "INSERT INTO stage_group_gone SELECT external_id FROM mirror_group WHERE directory = :d AND NOT gone"
+                " AND NOT EXISTS (SELECT 1 FROM stage_group s WHERE s.external_id = mirror_group.external_id)"
+            )
         self._run(
             "UPDATE mirror_group SET gone = TRUE, members_digest = NULL WHERE directory = :d AND NOT gone"
             " AND external_id IN (SELECT external_id FROM stage_group_gone)"
         )
-        if complete:
-            self._run(
-                "UPDATE mirror_group SET gone = TRUE, members_digest = NULL WHERE directory = :d AND NOT gone"
-                " AND NOT EXISTS (SELECT 1 FROM stage_group s WHERE s.external_id = mirror_group.external_id)"
-            )
 
     def edges(self) -> None:
         """Memberships: missing ones go only in groups that were read whole or are gone; added ones come always."""
+        self._edges_gone()
         self._run(
-            "INSERT INTO stage_edges_gone SELECT group_id, member_id, nested FROM mirror_edge WHERE directory = :d AND"
-            " (group_id IN (SELECT group_id FROM stage_end WHERE complete AND NOT same)"
-            " AND NOT EXISTS (SELECT 1 FROM stage_edge s WHERE s.group_id = mirror_edge.group_id"
-            " AND s.member_id = mirror_edge.member_id)"
-            " OR group_id IN (SELECT external_id FROM mirror_group WHERE directory = :d AND gone)"
-            " OR (group_id, member_id) IN (SELECT group_id, member_id FROM stage_left))"
-        )
-        # Graph says nothing about the groups of a user who was deleted (facts §4.1): a restored one starts without.
-        self._run(
-            "INSERT INTO stage_edges_gone SELECT e.group_id, e.member_id, e.nested FROM stage_changed c"
-            " JOIN stage_user s ON s.external_id = c.external_id AND s.state = 'gone'"
-            " JOIN mirror_edge e ON e.directory = :d AND e.nested = FALSE AND e.member_id = c.external_id"
-            " WHERE NOT EXISTS (SELECT 1 FROM stage_edge g WHERE g.group_id = e.group_id AND g.member_id = e.member_id)"
-            " ON CONFLICT DO NOTHING"
-        )
-        self._run(
-            "DELETE FROM mirror_edge WHERE directory = :d AND (group_id, member_id) IN"
-            " (SELECT group_id, member_id FROM stage_edges_gone)"
+            "DELETE FROM mirror_edge WHERE directory = :d AND (nested, member_id, group_id) IN"
+            " (SELECT nested, member_id, group_id FROM stage_edges_gone)"
         )
         self._run(
             "INSERT INTO stage_edges_changed SELECT DISTINCT s.group_id, s.member_id, s.nested FROM stage_edge s"
-            " LEFT JOIN mirror_edge e ON e.directory = :d AND e.group_id = s.group_id AND e.member_id = s.member_id"
-            " WHERE e.group_id IS NULL"
+            " LEFT JOIN mirror_edge e ON e.directory = :d AND e.nested = s.nested AND e.member_id = s.member_id"
+            " AND e.group_id = s.group_id WHERE e.group_id IS NULL ORDER BY s.nested, s.member_id, s.group_id"
         )
         self._run(
             "INSERT INTO mirror_edge (directory, group_id, member_id, nested)"
             " SELECT :d, group_id, member_id, nested FROM stage_edges_changed"
         )
         self._run("INSERT INTO stage_edges_changed SELECT group_id, member_id, nested FROM stage_edges_gone")
+
+    def _edges_gone(self) -> None:
+        into = "INSERT INTO stage_edges_gone SELECT e.group_id, e.member_id, e.nested FROM "
+        # By group all edges of the directory are looked through, which is only worth it when a group changed.
+        if scalar(self._connection, _GROUPS_CHANGED):
+            self._run(
+                f"{into} mirror_edge e WHERE e.directory = :d AND (e.group_id IN (SELECT external_id FROM"
+                " stage_group_gone) OR e.group_id IN (SELECT group_id FROM stage_end WHERE complete AND NOT same)"
+                " AND NOT EXISTS (SELECT 1 FROM stage_edge s WHERE s.group_id = e.group_id"
+                " AND s.member_id = e.member_id))"
+            )
+        self._run(
+            f"{into} stage_left l JOIN mirror_edge e ON e.directory = :d AND e.nested IN (FALSE, TRUE)"
+            " AND e.member_id = l.member_id AND e.group_id = l.group_id WHERE TRUE ON CONFLICT DO NOTHING"
+        )
+        # Graph says nothing about the groups of a user who was deleted (facts §4.1): a restored one starts without.
+        self._run(
+            f"{into} stage_changed c"
+            " JOIN stage_user s ON s.external_id = c.external_id AND s.state = 'gone'"
+            " JOIN mirror_edge e ON e.directory = :d AND e.nested = FALSE AND e.member_id = c.external_id"
+            " WHERE NOT EXISTS (SELECT 1 FROM stage_edge g WHERE g.group_id = e.group_id AND g.member_id = e.member_id)"
+            " ON CONFLICT DO NOTHING"
+        )
 
     def mark(self) -> None:
         """Everybody whom a change concerns is pending: the changed, those who share their key, members of groups."""
@@ -157,22 +166,25 @@ class Promotion:
             f" WHERE m.match_key <> ''{upsert}"
         )
         self._run(f"{into}SELECT DISTINCT :d, member_id, :mark FROM stage_edges_changed WHERE NOT nested{upsert}")
-        nested = rows(self._connection, "SELECT DISTINCT member_id FROM stage_edges_changed WHERE nested")
-        self._mark_below({row[0] for row in nested})
+        inner = rows(self._connection, "SELECT DISTINCT member_id FROM stage_edges_changed WHERE nested")
+        self._mark_below({row[0] for row in inner})
 
     def _mark_below(self, groups: set[str]) -> None:
         """A nested group came or went, or a name means another group: everybody below gains or loses what is above."""
         if not groups:
             return
+        children: dict[str, list[str]] = {}
+        for parent, child in nested(self._connection, self._directory):
+            children.setdefault(parent, []).append(child)
+        below: set[str] = set()
+        for group in groups:
+            below |= closure(group, children)
         sql = text(
-            "WITH RECURSIVE below (group_id) AS (SELECT group_id FROM mirror_edge WHERE directory = :d"
-            " AND group_id IN :groups UNION SELECT e.member_id FROM mirror_edge e JOIN below b ON e.directory = :d"
-            " AND e.group_id = b.group_id AND e.nested = TRUE) INSERT INTO pending (directory, external_id, mark)"
-            " SELECT DISTINCT :d, e.member_id, :mark FROM mirror_edge e JOIN below b ON e.directory = :d"
-            " AND e.group_id = b.group_id WHERE e.nested = FALSE"
+            "INSERT INTO pending (directory, external_id, mark) SELECT DISTINCT :d, member_id, :mark FROM mirror_edge"
+            " WHERE directory = :d AND nested = FALSE AND group_id IN :below"
             " ON CONFLICT (directory, external_id) DO UPDATE SET mark = excluded.mark"
-        ).bindparams(bindparam("groups", expanding=True))
-        self._connection.execute(sql, {"d": self._directory, "mark": self._mark, "groups": sorted(groups)})
+        ).bindparams(bindparam("below", expanding=True))
+        self._connection.execute(sql, {"d": self._directory, "mark": self._mark, "below": sorted(below)})
 
     def note(self, *, users: bool, groups: bool, short: bool) -> None:
         """The directory's own row: generation, what was complete when; names resolved to ids; groups read whole."""
@@ -235,3 +247,9 @@ class Promotion:
         )
         if self._planned:
             self._mark_below({known[ref] for ref in changed if ref in known} | set(changed.values()))
+
+
+_GROUPS_CHANGED = (
+    "SELECT 1 FROM (SELECT 1 FROM stage_group_gone UNION ALL SELECT 1 FROM stage_end WHERE complete AND NOT same) x"
+    " LIMIT 1"
+)

@@ -69,17 +69,14 @@ class MirrorGroup(SQLModel, table=True):
 
 
 class MirrorEdge(SQLModel, table=True):
-    """A direct membership: of a person, or (`nested`) of another group."""
+    """A direct membership: of a person, or (`nested`) of another group. In the order in which people are read."""
 
     __tablename__ = "mirror_edge"
-    __table_args__ = (
-        Index("mirror_edge_member", "directory", "nested", "member_id"),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = ({"sqlite_with_rowid": False},)
     directory: str = Field(primary_key=True, sa_type=Id)
-    group_id: str = Field(primary_key=True, sa_type=Id)
+    nested: bool = Field(default=False, primary_key=True)
     member_id: str = Field(primary_key=True, sa_type=Id)
-    nested: bool = False
+    group_id: str = Field(primary_key=True, sa_type=Id)
 
 
 class Binding(SQLModel, table=True):

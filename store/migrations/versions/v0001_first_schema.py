@@ -104,13 +104,12 @@ def upgrade() -> None:
     op.create_table(
         "mirror_edge",
         sa.Column("directory", ID, nullable=False),
-        sa.Column("group_id", ID, nullable=False),
-        sa.Column("member_id", ID, nullable=False),
         sa.Column("nested", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("directory", "group_id", "member_id"),
+        sa.Column("member_id", ID, nullable=False),
+        sa.Column("group_id", ID, nullable=False),
+        sa.PrimaryKeyConstraint("directory", "nested", "member_id", "group_id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("mirror_edge_member", "mirror_edge", ["directory", "nested", "member_id"], unique=False)
     op.create_table(
         "mirror_group",
         sa.Column("directory", ID, nullable=False),
