@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -55,13 +56,21 @@ from reconciler.model import (
 
 
 class Config(ConnectorConfig):
-    """One tenant, read as an app registration with a client secret or a certificate."""
+    """One tenant, read as an app registration (client secret, certificate, federated token) or a managed identity."""
 
     kind: Literal["entra"] = "entra"
     tenant_id: str = Field(min_length=1, description="Directory (tenant) ID, on the app's Overview page")
-    client_id: str = Field(min_length=1, description="Application (client) ID, on the app's Overview page")
+    client_id: str | None = Field(
+        default=None, min_length=1, description="Application (client) ID, on the app's Overview page"
+    )
     client_secret: SecretRef | None = Field(default=None, description="the Value of a client secret, not its Secret ID")
     certificate: SecretRef | None = Field(default=None, description="PEM with the certificate and its private key")
+    federated_token_file: Path | None = Field(
+        default=None, description="token of a federated credential (workload identity), read again when it changes"
+    )
+    managed_identity: bool = Field(
+        default=False, description="use the Azure machine's own identity; client_id chooses a user-assigned one"
+    )
     authority: str | None = Field(default=None, description="replaces https://login.microsoftonline.com")
     endpoint: str | None = Field(default=None, description="replaces https://graph.microsoft.com")
 
@@ -72,8 +81,11 @@ class Config(ConnectorConfig):
 
     @model_validator(mode="after")
     def _one_credential(self) -> "Config":
-        if (self.client_secret is None) == (self.certificate is None):
-            raise ValueError("give either client_secret or certificate")
+        given = [self.client_secret, self.certificate, self.federated_token_file, self.managed_identity or None]
+        if sum(one is not None for one in given) != 1:
+            raise ValueError("give one of client_secret, certificate, federated_token_file or managed_identity")
+        if self.client_id is None and not self.managed_identity:
+            raise ValueError("client_id is missing")
         return self
 
 

@@ -89,22 +89,20 @@ class _Credential:
     def __init__(self, config: "Config") -> None:
         self._config = config
         secret = config.client_secret or config.certificate
-        assert secret is not None  # noqa: S101 -- by Config
-        self._secret = secret.reveal()
+        self._secret = secret.reveal() if secret is not None else ""
         self._inner = self._make()
         self._retired: list[Any] = []  # may still be answering other requests
         self._token: AccessToken | None = None
 
     def _make(self) -> Any:
-        from azure.identity.aio import CertificateCredential, ClientSecretCredential
-
         config = self._config
-        options = _options(config.authority)
+        if config.federated_token_file is not None and not config.federated_token_file.is_file():
+            raise Refused(
+                f"no federated token: {config.federated_token_file} is not there",
+                fix="label the pod azure.workload.identity/use, or point federated_token_file at the projected token",
+            )
         try:
-            if config.certificate is None:
-                return ClientSecretCredential(config.tenant_id, config.client_id, self._secret, **options)
-            pem = self._secret.encode()
-            return CertificateCredential(config.tenant_id, config.client_id, certificate_data=pem, **options)
+            return _credential(config, self._secret)
         except ValueError as exc:
             raise Refused(
                 f"the credentials cannot be used: {exc}", fix="see Certificates & secrets of the app"
@@ -123,6 +121,8 @@ class _Credential:
             self._token = await self._inner.get_token(*scopes, claims=claims, **options)
         except AzureError as exc:
             raise _refused(exc) from exc
+        except OSError as exc:  # a federated token that is being replaced
+            raise TokenRefused(None, {}, "", f"{self._config.federated_token_file} cannot be read: {exc}") from exc
         return self._token
 
     def forget(self) -> None:
@@ -135,6 +135,27 @@ class _Credential:
     async def close(self) -> None:
         for credential in (*self._retired, self._inner):
             await credential.close()
+
+
+def _credential(config: "Config", secret: str) -> Any:
+    """The credential that a configuration asks for; azure-identity reads a federated token anew when it changes.
+
+    Raises:
+        ValueError: the certificate cannot be used, or the authority is none.
+    """
+    from azure.identity import aio
+
+    options = _options(config.authority)
+    if config.managed_identity:  # asks the machine, not the authority
+        return aio.ManagedIdentityCredential(client_id=config.client_id, **_options(None))
+    assert config.client_id is not None  # noqa: S101 -- by Config
+    app = (config.tenant_id, config.client_id)
+    if config.federated_token_file is not None:
+        file = str(config.federated_token_file)
+        return aio.WorkloadIdentityCredential(tenant_id=app[0], client_id=app[1], token_file_path=file, **options)
+    if config.certificate is not None:
+        return aio.CertificateCredential(*app, certificate_data=secret.encode(), **options)
+    return aio.ClientSecretCredential(*app, secret, **options)
 
 
 def _options(authority: str | None) -> dict[str, Any]:

@@ -42,7 +42,7 @@ SHOWN: dict[type[BaseModel] | str, tuple[str, ...]] = {
     RoleAxis: ("protect_last",),
     DirectoryRole: ("attribute",),
     "okta": ("token",),
-    "entra": ("client_secret",),
+    "entra": ("client_id", "client_secret"),
     "google": ("service_account",),
 }
 # What the connectors' own keys look like, where their fields give no example; a secret needs none.
@@ -57,6 +57,7 @@ WRITTEN: dict[str, dict[str, Any]] = {
         "tenant_id": "00000000-0000-4000-8000-000000000000",
         "client_id": "11111111-1111-4111-8111-111111111111",
         "certificate": {"file": "entra-certificate.pem"},
+        "federated_token_file": "/var/run/secrets/azure/tokens/azure-identity-token",
         "authority": "http://127.0.0.1:8471",
         "endpoint": "http://127.0.0.1:8471",
     },

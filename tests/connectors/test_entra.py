@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from connectors.base import Opened, Refused
 from connectors.entra import Config, open, to_group, to_user, users_path  # noqa: A004
-from connectors.entra_errors import judge, judge_group
+from connectors.entra_errors import judge, judge_group, judge_person, pace
 from connectors.entra_sdk import TokenRefused
 from connectors.transport import Action, Answer
 from reconciler.model import DirectoryGroup, DirectoryUser, UserState
@@ -185,6 +185,31 @@ def test_refused_token_requests(refused: TokenRefused, action: Action, fix: str)
     assert verdict.wait == (4.0 if "retry-after" in refused.headers else None)
 
 
+@pytest.mark.parametrize(
+    ("used", "seconds"), [(None, 0.0), ("0.79", 0.0), ("0.8", 1.0), ("1.0", 3.0), ("1.8", 10.0), ("?", 0.0)]
+)
+def test_a_budget_that_is_nearly_used_slows_down(used: str | None, seconds: float) -> None:
+    headers = {} if used is None else {"x-ms-throttle-limit-percentage": used}
+    assert pace(Answer(200, headers, b"")) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "action"),
+    [
+        (404, "Request_ResourceNotFound", None),
+        (404, "ResourceNotFound", None),
+        (404, "", Action.SKIP_ITEM),
+        (403, "Authorization_RequestDenied", Action.SKIP_ITEM),
+        (400, "Request_BadRequest", Action.SKIP_ITEM),
+        (401, "InvalidAuthenticationToken", Action.RENEW),
+        (503, "", Action.RETRY),
+    ],
+)
+def test_one_person_is_absent_only_by_graphs_own_word(status: int, code: str, action: Action | None) -> None:
+    verdict = judge_person(answer(status, code))
+    assert (None if verdict is None else verdict.action) is action
+
+
 # -- configuration ------------------------------------------------------------------------------------------------
 
 IDS = {"tenant_id": "11111111-2222", "client_id": "33333333-4444"}
@@ -194,8 +219,10 @@ SECRET = {"env": "ENTRA_SECRET"}
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({}, "either client_secret or certificate"),
-        ({"client_secret": SECRET, "certificate": SECRET}, "either client_secret or certificate"),
+        ({}, "one of client_secret, certificate"),
+        ({"client_secret": SECRET, "certificate": SECRET}, "one of client_secret, certificate"),
+        ({"client_secret": SECRET, "managed_identity": True}, "one of client_secret, certificate"),
+        ({"federated_token_file": "token", "client_id": None}, "client_id is missing"),
         ({"client_secret": "literal"}, "never a literal"),
         ({"client_secret": SECRET, "authority": "http://login.example.com"}, "https://"),
         ({"client_secret": SECRET, "endpoint": "http://graph.example.com"}, "https://"),

@@ -3,9 +3,11 @@
 import datetime as dt
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import jwt
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,6 +18,7 @@ from starlette.responses import Response
 from connectors.base import Refused, Resync, Unavailable
 from reconciler.model import Completeness, Cursor, MembersSeen, UsersSeen, UserState, Wanted
 from rosterd.simulators import Simulator, World
+from rosterd.simulators.web import Call, Endpoint, Refusal
 from tests.connectors.directories import break_, check, connect, ends, pull
 
 
@@ -71,6 +74,52 @@ def test_a_certificate_signs_in(entra: Simulator, tmp_path: Path) -> None:
     pem.write_bytes(certificate())
     seen = pull(connect(entra, tmp_path, client_secret=None, certificate={"file": str(pem)}), Wanted())
     assert len(users(list(seen))) == 5
+
+
+def test_a_federated_token_signs_in(entra: Simulator, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    signed = {"sub": entra.credentials["client_id"], "iss": entra.credentials["client_id"]}
+    file.write_text(jwt.encode({**signed, "aud": "api://AzureADTokenExchange", "exp": 4102444800}, "k" * 32))
+    seen = pull(connect(entra, tmp_path, client_secret=None, federated_token_file=str(file)), Wanted())
+    assert len(users(list(seen))) == 5
+
+
+def test_a_federated_token_that_is_not_there_is_told(entra: Simulator, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="no federated token") as raised:
+        connect(entra, tmp_path, client_secret=None, federated_token_file=str(tmp_path / "none"))
+    assert "federated_token_file" in raised.value.fix
+
+
+@pytest.mark.parametrize("client_id", [None, "user-assigned"])
+def test_a_managed_identity_asks_the_machine(
+    entra: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client_id: str | None
+) -> None:
+    asked: list[dict[str, str]] = []
+
+    def token(call: Call) -> Response:
+        asked.append(call.query)
+        access = entra.vendor.tokens.issue(frozenset())
+        return json_page({"access_token": access, "expires_on": "4102444800", "resource": "x", "token_type": "Bearer"})
+
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{entra.url}/v1.0/organization")
+    monkeypatch.setenv("IDENTITY_HEADER", "secret")
+    monkeypatch.setattr(entra.vendor, "admit", asking(entra, token))
+    keys: dict[str, Any] = {"client_secret": None, "managed_identity": True, "client_id": client_id}
+    assert len(users(list(pull(connect(entra, tmp_path, **keys), Wanted())))) == 5
+    assert [query["resource"] for query in asked] == ["https://graph.microsoft.com"]
+    assert asked[0].get("client_id") == client_id
+
+
+def asking(entra: Simulator, token: Callable[[Call], Response]) -> Callable[[Call, Endpoint], None]:
+    """The machine's token endpoint in place of one that is not used here."""
+    whole = entra.vendor.admit
+
+    def admit(call: Call, row: Endpoint) -> None:
+        if "organization" in call.path:
+            raise Refusal(token(call))
+        whole(call, row)
+
+    return admit
 
 
 def certificate() -> bytes:

@@ -192,6 +192,18 @@ def test_dpop_proofs_are_sent_with_the_nonce_that_okta_asks_for(
     assert connector.counts.retries == 1
 
 
+def test_dpop_as_okta_asks_for_it(tmp_path: Path) -> None:
+    """The real proofs of the package, against an org that checks them."""
+    made = World("okta")
+    made.hire("Ada")
+    with Simulator("okta", made, dpop=True) as strict:
+        seen = pull(connect(strict, tmp_path, dpop=True, **with_key(strict, tmp_path)), Wanted())
+        assert ends(seen)[0].completeness is Completeness.COMPLETE
+        with pytest.raises(Refused, match="invalid_dpop_proof") as raised:
+            pull(connect(strict, tmp_path, **with_key(strict, tmp_path)), Wanted())
+    assert "dpop = true" in raised.value.fix
+
+
 @pytest.mark.parametrize(("status", "body"), [(200, b"<html>"), (200, b"[]"), (403, b"blocked"), (502, b"{")], ids=str)
 def test_a_token_answer_that_is_none_is_no_refusal(
     okta: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes

@@ -9,6 +9,7 @@ from connectors.base import ConnectorError, Counts, Malformed, NotReadable, Refu
 from connectors.transport import (
     Action,
     Answer,
+    Budget,
     Limiter,
     Policy,
     Send,
@@ -240,6 +241,39 @@ def test_a_pacing_hint_delays_the_next_request() -> None:
 
     asyncio.run(two())
     assert time.slept == [4.0]
+    assert (limiter.paced(), limiter.paced()) == (8.0, 0.0)  # after each of the two
+
+
+def test_pacing_is_counted_as_throttled_time() -> None:
+    time = Time()
+    counts = Counts()
+    paced = transport(time, counts=counts, limiter=Limiter(5, lambda _: 4.0, clock=time, sleep=time.sleep))
+    asyncio.run(paced.call("GET /users", scripted(200)))
+    assert counts.throttled_seconds == 4.0
+
+
+def test_a_budget_lets_a_burst_through_and_then_a_rate() -> None:
+    time = Time()
+    limiter = Limiter(1, budget=Budget(3, 2.0), clock=time, sleep=time.sleep)
+
+    async def many() -> None:
+        for _ in range(6):
+            await limiter.send(scripted(200))
+
+    asyncio.run(many())
+    assert time.now == 1001.5
+    time.now += 60
+    slept = len(time.slept)
+    asyncio.run(many())
+    assert len(time.slept) == slept + 3
+
+
+def test_googles_budget_stays_below_the_quota_of_any_minute() -> None:
+    budget, now, sent = Budget(1000, 20), 0.0, list[float]()
+    while now < 180:
+        now += max(0.0125, budget.take(now))  # eight at once, 100 ms each
+        sent.append(now)
+    assert max(sum(1 for at in sent if start < at <= start + 60) for start in range(120)) < 2400
 
 
 @pytest.mark.parametrize(
