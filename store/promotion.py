@@ -22,6 +22,7 @@ class Promotion:
         self._directory = policy.directory
         row = directory_row(connection, policy.directory)
         self._mark = row.generation + 1
+        self.distrusted: list[str] = []
         # Before the first plan, which compares everybody, marking people would be writing for nobody.
         self._planned = bool(row.policy_digest)
         # A first load has nothing to be compared with.
@@ -43,6 +44,11 @@ class Promotion:
                     f"DELETE FROM {table} WHERE EXISTS (SELECT 1 FROM {table} later"
                     f" WHERE later.external_id = {table}.external_id AND later.seq > {table}.seq)"
                 )
+
+    def distrust_groups(self) -> None:
+        """The listing of people proved short: what is missing from a group is not believed to have left it."""
+        self.distrusted = [row[0] for row in rows(self._connection, "SELECT group_id FROM stage_end WHERE NOT same")]
+        self._run("UPDATE stage_end SET complete = FALSE, digest = NULL WHERE NOT same")
 
     def people(self) -> None:
         """New and changed people, and those of whom it is established that they are gone."""

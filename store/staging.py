@@ -214,22 +214,27 @@ class Staging:
             promotion.settle()
             doubt, suspect = self._doubt(connection)
             open_question = self._open_question(connection, doubt)
-            users = self._whole("users") and not open_question
-            groups = self._whole("groups")
+            short = self._short_listing(connection)
+            if short:
+                promotion.distrust_groups()
+            users = self._whole("users") and not open_question and not short
+            groups = self._whole("groups") and not short
             promotion.people()
-            promotion.groups(complete=self._ended("groups", Completeness.COMPLETE))
+            promotion.groups(complete=not short and self._ended("groups", Completeness.COMPLETE))
             promotion.edges()
             promotion.mark()
-            promotion.note(users=users, groups=groups, short=self._short())
+            promotion.note(users=users, groups=groups, short=self._short() or bool(short))
             if self._ended("users", Completeness.COMPLETE):
                 promotion.listed(identity=self._identity, suspect=suspect)
-            unread = [end for end in self._ends if end.collection == "members" and _partial(end)]
+            unread = {end.group for end in self._ends if end.collection == "members" and _partial(end)}
+            unread |= set(promotion.distrusted)
             # Of a group that was not read whole, an incremental read would not speak again.
             void = not self._ended("users", Completeness.DELTA) and (bool(unread) or not users)
             promotion.keep_cursor(self._cursor, whole=users and groups and not unread, void=void)
             names = {group.external_id: group.name for group in groups_of(connection, self._policy.directory)}
-        reasons = [end.reason for end in self._ends if end.reason] + ([open_question] if open_question else [])
-        incomplete = tuple(sorted(names.get(end.group, end.group) for end in unread))
+        reasons = [end.reason for end in self._ends if end.reason]
+        reasons += [sentence for sentence in (short, open_question) if sentence]
+        incomplete = tuple(sorted(names.get(group, group) for group in unread))
         return Complete(users, groups, not unread, incomplete, tuple(reasons))
 
     def _doubt(self, connection: Connection) -> tuple[str, bool]:
@@ -267,6 +272,18 @@ class Staging:
         if doubt:
             return f"{people} missing from the listing; {doubt}: believed when the next whole listing shows the same"
         return f"{people} missing from the listing, and asking for them by id did not settle it; they keep their place"
+
+    def _short_listing(self, connection: Connection) -> str:
+        """A sentence when somebody whom the whole listing lacked is there when asked by id, else "".
+
+        A directory that leaves out people leaves out members too: then no changed group is believed to be whole.
+        """
+        sql = "SELECT count(*) FROM stage_user WHERE external_id = :id AND state <> 'gone'"
+        there = sum(scalar(connection, sql, id=one) > 0 for one in self._asked)
+        if not there:
+            return ""
+        people = "1 person is" if there == 1 else f"{there} people are"
+        return f"the listing of people was short: {people} there whom it did not hold; nobody leaves a group this time"
 
     def _ended(self, collection: str, how: Completeness) -> bool:
         ends = [end.completeness for end in self._ends if end.collection == collection]

@@ -34,7 +34,7 @@ PAIRS = [(kind, fault.name) for fault in FAULTS for kind in sorted(fault.kinds)]
 
 # What no client can tell from the truth in one read. A newcomer is then not seen, or a group's members are believed:
 # the limits of the guard are for that.
-UNSEEN_NEWCOMERS = {"half", "narrowed", "missing_next", "changes_mid_read"}
+UNSEEN_NEWCOMERS = {"narrowed", "missing_next", "changes_mid_read"}
 BELIEVED_GROUPS = {"half_members", "group_members_empty", "hidden_groups", "narrowed"}
 
 

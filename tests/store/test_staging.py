@@ -150,12 +150,24 @@ def test_a_whole_listing_alone_takes_nobody_away(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "bob", "whole"),
-    [("absence", "gone/absence", True), ("tombstone", "gone/tombstone", True), ("there", "active", True)],
+    [("absence", "gone/absence", True), ("tombstone", "gone/tombstone", True), ("there", "active", False)],
 )
 def test_who_is_missing_is_asked_for_by_id(store: Store, answer: str, bob: str, whole: bool) -> None:
     pull(store, users("ada", "bob"), groups())
     complete = pull(store, users("ada"), groups(), answer=answer)
     assert (mirror(store)["bob"], complete.users) == (bob, whole)
+
+
+def test_a_short_listing_of_people_makes_groups_unbelievable(store: Store) -> None:
+    """Somebody whom a whole listing lacked is there: members who are lacking may be there too."""
+    whole = (users("ada", "bob"), groups("Eng", "Ops"), members("Eng", "ada", "bob"), members("Ops", "bob"))
+    pull(store, *whole)
+    settle(store)
+    complete = pull(store, users("ada"), groups("Eng"), members("Eng", "ada"), answer="there")
+    assert (complete.users, complete.groups, complete.incomplete_groups) == (False, False, ("Eng",))
+    assert "the listing of people was short: 1 person is there" in complete.reasons[0]
+    assert edges(store) == {("Eng", "ada"), ("Eng", "bob"), ("Ops", "bob")}
+    assert pull(store, *whole).whole
 
 
 def test_only_so_many_are_asked_and_the_others_stay(store: Store) -> None:
