@@ -290,7 +290,8 @@ class Entra:
         unclear = [user.external_id for user in users if user.state is UserState.UNKNOWN][:_ASK_AGAIN]
         async with aclosing(confirming.confirm(unclear, partial(self._ask, wanted=wanted), window=_AT_ONCE)) as found:
             async for observation in found:
-                yield observation
+                if isinstance(observation, UsersSeen):  # "not found" of somebody just named is replication that lags
+                    yield observation
         yield CollectionEnd("users", Completeness.DELTA)
 
     async def _round(self, url: str, into: Round) -> str:

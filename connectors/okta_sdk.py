@@ -61,7 +61,9 @@ class Session:
 
     async def send_request(self, request: Mapping[str, Any]) -> tuple[None, Any, str, None]:
         """What the package calls for its token requests, in place of its own client, which logs the credentials."""
-        async with self._open().post(request["url"], headers=request["headers"], data=request["form"]) as got:
+        # A redirect is not followed: it would take the signed assertion elsewhere.
+        sent = {"headers": request["headers"], "data": request["form"], "allow_redirects": False}
+        async with self._open().post(request["url"], **sent) as got:
             body = await got.text()
         said = _object(body)
         if said is None:  # a gateway's page, on which the package fails in its own ways
@@ -107,7 +109,8 @@ class _NoAnswer(Exception):
 
     def __init__(self, status: int, headers: Mapping[str, str]) -> None:
         super().__init__("not JSON")
-        self.status = status if status == 429 or status >= 500 else 502  # whoever answered, it was not Okta
+        passed_on = 300 <= status < 400 or status == 429 or status >= 500
+        self.status = status if passed_on else 502  # whoever answered, it was not Okta
         self.error_code = ""
         self.error_summary = f"({status}, not JSON)"
         self.headers = headers

@@ -213,6 +213,23 @@ def test_a_token_answer_that_is_none_is_no_refusal(
         pull(connect(gateway, tmp_path, deadline=0.4, **with_key(gateway, tmp_path)), Wanted())
 
 
+def test_a_redirect_of_the_token_request_is_not_followed(
+    okta: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: the signed assertion went wherever a 307 pointed, and the -admin address was taken for an outage."""
+    asked: list[str] = []
+
+    def elsewhere(*_: object) -> Response:
+        asked.append("once")
+        return Response(b"", 307, {"location": "/oauth2/v1/token"})
+
+    monkeypatch.setattr("rosterd.simulators.okta_access.OktaAccess.token", elsewhere)
+    with Simulator("okta", okta.world) as admin, pytest.raises(Refused, match="redirect") as raised:
+        pull(connect(admin, tmp_path, **with_key(admin, tmp_path)), Wanted())
+    assert "-admin" in raised.value.fix
+    assert asked == ["once"]
+
+
 @pytest.mark.parametrize("service_app", [False, True])
 def test_no_secret_is_logged(
     okta: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture, service_app: bool
