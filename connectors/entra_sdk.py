@@ -4,6 +4,7 @@ adapter put them on requests, and one httpx client carries both requests and ans
 What does not live here: what is asked for, and what the answers mean (entra.py).
 """
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -145,6 +146,8 @@ def _credential(config: "Config", secret: str) -> Any:
     """
     from azure.identity import aio
 
+    # What it says of a refused secret is in our error; where nobody listens, logging would print it to stderr.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
     options = _options(config.authority)
     if config.managed_identity:  # asks the machine, not the authority
         return aio.ManagedIdentityCredential(client_id=config.client_id, **_options(None))

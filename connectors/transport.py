@@ -90,6 +90,11 @@ class Policy:
 _OVER = "the time for this read is over"
 
 
+def _over(call: "_Call") -> Verdict:
+    """The deadline passed; what the vendor said before says more than that."""
+    return Verdict(Action.RETRY, f"{call.said}; {_OVER}" if call.said else _OVER)
+
+
 class Limiter:
     """At most `at_once` requests in flight, and none before a vendor's "wait" is over.
 
@@ -174,6 +179,7 @@ class _Call:
     renewed: bool = False
     last: Answer | BaseException | None = None
     first: _Again | None = None  # how the attempt before the retry machinery ended
+    said: str = ""  # of the last refusal
 
 
 class Transport:
@@ -255,7 +261,7 @@ class Transport:
     async def _attempt(self, call: _Call) -> Answer:
         left = self._deadline - self._clock()
         if left < 0:
-            raise self._error(call, Verdict(Action.RETRY, _OVER))
+            raise self._error(call, _over(call))
         self.counts.requests += 1
         outcome: Answer | BaseException
         limit = asyncio.timeout(left)
@@ -270,7 +276,7 @@ class Transport:
             outcome = exc
         if limit.expired():
             cause = outcome if isinstance(outcome, BaseException) else None
-            raise self._error(call, Verdict(Action.RETRY, _OVER)) from cause
+            raise self._error(call, _over(call)) from cause
         self.counts.throttled_seconds += self.limiter.paced()
         verdict = call.judge(outcome)
         if verdict is not None:
@@ -280,7 +286,7 @@ class Transport:
         return outcome
 
     async def _refuse(self, call: _Call, verdict: Verdict, outcome: Answer | BaseException) -> NoReturn:
-        call.last = outcome
+        call.last, call.said = outcome, verdict.message
         cause = outcome if isinstance(outcome, BaseException) else None
         renew = None if call.renewed else self._renew
         if verdict.action not in _AGAIN or (verdict.action is Action.RENEW and renew is None):
