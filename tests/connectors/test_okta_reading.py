@@ -210,7 +210,7 @@ def test_a_token_answer_that_is_none_is_no_refusal(
 ) -> None:
     monkeypatch.setattr("rosterd.simulators.okta_access.OktaAccess.token", lambda *_: Response(body, status))
     with Simulator("okta", okta.world) as gateway, pytest.raises(Unavailable, match="not JSON"):
-        pull(connect(gateway, tmp_path, deadline=0.4, **with_key(gateway, tmp_path)), Wanted())
+        pull(connect(gateway, tmp_path, deadline=1.5, **with_key(gateway, tmp_path)), Wanted())
 
 
 def test_a_redirect_of_the_token_request_is_not_followed(
