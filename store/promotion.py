@@ -124,9 +124,9 @@ class Promotion:
             " (SELECT nested, member_id, group_id FROM stage_edges_gone)"
         )
         self._run(
-            "INSERT INTO stage_edges_changed SELECT DISTINCT s.group_id, s.member_id, s.nested FROM stage_edge s"
+            "INSERT INTO stage_edges_changed SELECT s.group_id, s.member_id, s.nested FROM stage_edge s"
             " LEFT JOIN mirror_edge e ON e.directory = :d AND e.nested = s.nested AND e.member_id = s.member_id"
-            " AND e.group_id = s.group_id WHERE e.group_id IS NULL ORDER BY s.nested, s.member_id, s.group_id"
+            " AND e.group_id = s.group_id WHERE e.group_id IS NULL GROUP BY s.member_id, s.group_id, s.nested"
         )
         self._run(
             "INSERT INTO mirror_edge (directory, group_id, member_id, nested)"

@@ -49,7 +49,7 @@ _STAGING = {
 _INDEXES = {
     "stage_user": "external_id, seq",
     "stage_group": "external_id, seq",
-    "stage_edge": "group_id, member_id, nested",
+    "stage_edge": "member_id, group_id, nested",  # the order in which the mirror keeps them
 }
 FEW, SHARE = 20, 0.05  # more people absent at once than both have to be absent from two listings running
 BUFFER = 50_000  # memberships kept in memory, about 10 MB, until their group ends
