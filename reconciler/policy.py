@@ -25,6 +25,11 @@ class RoleAxis(Frozen, frozen=True):
     protect_last: str = ""
     disabled: frozenset[str] = frozenset()
 
+    @property
+    def holding(self) -> list[str]:
+        """The values that count as holding the protected one: itself and those above it."""
+        return [value for value in self.values if self.rank(value) >= self.rank(self.protect_last)]
+
     def rank(self, value: str) -> int:
         """The place of a value, lowest 0; -1 for one that the axis does not have."""
         return self.values.index(value) if value in self.values else -1

@@ -142,12 +142,11 @@ class _Work:
 
     def holders(self, axis: RoleAxis) -> set[str]:
         """Ids of the active members who hold the axis's protected value or a higher one."""
-        values = [value for value in axis.values if axis.rank(value) >= axis.rank(axis.protect_last)]
         sql = text(
             "SELECT m.id FROM member_role v CROSS JOIN member m WHERE m.no = v.member_no AND m.workspace = :w"
             " AND m.active AND v.axis = :axis AND v.value IN :values"
         ).bindparams(bindparam("values", expanding=True))
-        given = {"w": self.policy.workspace, "axis": axis.axis, "values": values}
+        given = {"w": self.policy.workspace, "axis": axis.axis, "values": axis.holding}
         return {row[0] for row in self.connection.execute(sql, given)}
 
 

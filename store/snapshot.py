@@ -84,8 +84,7 @@ class View:
 
     def holders(self, axis: RoleAxis) -> Iterator[Subject | Member]:
         """Active holders of the protected value or a higher one; somebody whom this directory does not own first."""
-        values = [value for value in axis.values if axis.rank(value) >= axis.rank(axis.protect_last)]
-        given = {"axis": axis.axis, "values": values}
+        given = {"axis": axis.axis, "values": axis.holding}
         yield from self._foreign(given)
         ids = (
             "SELECT h.external_id FROM member_role v CROSS JOIN member h WHERE h.no = v.member_no AND h.directory = :d"
