@@ -19,6 +19,7 @@ from typing import TypeVar
 import msgspec
 
 from bench.figures import Benchmark, cpu, peak_mb, step
+from reconciler.decide import member_id
 from reconciler.model import (
     CollectionEnd,
     Completeness,
@@ -33,7 +34,6 @@ from reconciler.model import (
     UserState,
     Wanted,
 )
-from reconciler.plan import member_id
 from reconciler.policy import Limit, Policy, RoleAxis, RoleSource, TeamMapping
 from reconciler.report import Complete, Report, Transport
 from reconciler.sync import Job, sync

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from reconciler.context import Context
+from reconciler.decide import actions_for
 from reconciler.match import Subject
 from reconciler.model import Member, Profile
-from reconciler.plan import Action, Context, actions_for
+from reconciler.plan import Action
 from reconciler.policy import RoleAxis
 
 Holders = Callable[[RoleAxis], Iterable[Subject | Member]]

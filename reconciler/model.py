@@ -1,6 +1,6 @@
 """The words of the design page as frozen values: what a directory says, and what a workspace has.
 
-Here live shapes only. How they are compared is in plan.py, how policy reads them in policy.py; where they come
+Here live shapes only. How they are compared is in decide.py, how policy reads them in policy.py; where they come
 from is connectors/, where they are kept is store/.
 
 Values are `msgspec.Struct`s: frozen, compared and encoded in C, JSON both ways (docs/opinions.md, "msgspec").

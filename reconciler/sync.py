@@ -9,12 +9,14 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from reconciler.context import Context
+from reconciler.decide import decide
 from reconciler.errors import CursorExpired, DirectoryError
 from reconciler.guard import Hold, judge
 from reconciler.holders import with_stays
 from reconciler.match import Subject
 from reconciler.model import Member, Observation, Wanted
-from reconciler.plan import Action, Context, Tally, decide
+from reconciler.plan import Action, Tally
 from reconciler.policy import GroupView, Policy, RoleAxis
 from reconciler.report import Cause, Complete, Counts, Report, State, Transport
 

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from connectors.base import Counts, Finding
+from reconciler.context import Context
+from reconciler.decide import member_id
 from reconciler.errors import DirectoryError
 from reconciler.groups import resolve
 from reconciler.match import Subject
@@ -30,7 +32,7 @@ from reconciler.model import (
     Wanted,
     profile_of,
 )
-from reconciler.plan import Action, Context, member_id
+from reconciler.plan import Action
 from reconciler.policy import GroupView, Policy, RoleAxis, RoleSource, TeamMapping
 from reconciler.report import ActionRow, Report
 from rosterd.ports import run_once

@@ -1,4 +1,4 @@
-"""A directory, a workspace and applying a plan, all in memory: what plan.py's laws are tested against.
+"""A directory, a workspace and applying a plan, all in memory: what the laws of deciding are tested against.
 
 It answers the same questions as the store (who shares an address, whose member holds it) in the plainest way, and
 applies one action at a time, so that every prefix of a plan can be looked at.
@@ -8,10 +8,12 @@ from collections.abc import Iterable
 
 import msgspec
 
+from reconciler.context import Context
+from reconciler.decide import plan
 from reconciler.holders import with_stays
 from reconciler.match import Subject
 from reconciler.model import DirectoryUser, Evidence, Member, Profile, UserState, key
-from reconciler.plan import Action, Context, Plan, plan
+from reconciler.plan import Action, Plan
 from reconciler.policy import GroupView, Policy, RoleAxis, match_key
 from reconciler.teams import view_of
 

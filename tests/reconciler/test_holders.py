@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.decide import actions_for
 from reconciler.holders import with_stays
 from reconciler.match import Subject
 from reconciler.model import Member
-from reconciler.plan import actions_for
 from reconciler.policy import RoleAxis
 from tests.builders import by_hand, context, gone, member, policy, subject, suspended, user, view
 

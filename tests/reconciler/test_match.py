@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.decide import plan
 from reconciler.match import Conflict, Match, match
-from reconciler.plan import plan
 from tests.builders import brief, by_hand, context, member, policy, subject, suspended, user
 
 ADA = member("ada")

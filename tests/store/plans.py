@@ -3,8 +3,9 @@
 import itertools
 from typing import Any
 
+from reconciler.decide import member_id
 from reconciler.model import JSON, Member
-from reconciler.plan import Action, Step, member_id
+from reconciler.plan import Action, Step
 from reconciler.policy import Policy
 from reconciler.report import ActionRow, Report
 from store import Store

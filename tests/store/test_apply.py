@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from reconciler.decide import member_id
 from reconciler.errors import StoreError
 from reconciler.guard import Hold
 from reconciler.model import Member
-from reconciler.plan import Action, Step, member_id
+from reconciler.plan import Action, Step
 from store import Store
 from store import runs as runs_module
 from store.database import rows, scalar
