@@ -32,15 +32,15 @@ def migrate(store: Store) -> None:
             upgrade(connection)
 
 
-def upgrade(connection: Connection) -> None:
-    """Runs the missing migrations on this connection, in its transaction."""
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Runs the missing migrations up to `to` on this connection, in its transaction."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def _lock(connection: Connection, store: Store) -> None:

@@ -4,6 +4,8 @@ Times are RFC 3339 text in UTC, of one width, so that they sort as text on every
 byte (collation "C" on PostgreSQL, SQLite's default), which is also how Python sorts them.
 
 mirror:     directory, mirror_user, mirror_group, mirror_edge, binding, pending
+history:    mirror_user_was, mirror_group_was, mirror_edge_was (what each promotion replaced)
+policy:     policy, mapping
 workspace:  member, member_role, team, team_member
 runs:       run, action, lease
 """
@@ -98,11 +100,75 @@ class Pending(SQLModel, table=True):
     mark: int
 
 
+class MirrorUserWas(SQLModel, table=True):
+    """What the promotion `generation` replaced of a person: the row as it was before. No state: not known before.
+
+    Together with the present rows it says what the mirror held after any promotion; nothing is kept for a first load.
+    """
+
+    __tablename__ = "mirror_user_was"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    directory: str = Field(primary_key=True, sa_type=Id)
+    external_id: str = Field(primary_key=True, sa_type=Id)
+    generation: int = Field(primary_key=True)
+    state: str | None = None
+    evidence: str | None = None
+    body: str | None = Field(default=None, sa_type=Text)
+
+
+class MirrorGroupWas(SQLModel, table=True):
+    """What the promotion `generation` replaced of a group. No name: not known before."""
+
+    __tablename__ = "mirror_group_was"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    directory: str = Field(primary_key=True, sa_type=Id)
+    external_id: str = Field(primary_key=True, sa_type=Id)
+    generation: int = Field(primary_key=True)
+    name: str | None = None
+    email: str | None = None
+    gone: bool | None = None
+
+
+class MirrorEdgeWas(SQLModel, table=True):
+    """A direct membership that the promotion `generation` changed: it `came`, or else it went."""
+
+    __tablename__ = "mirror_edge_was"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    directory: str = Field(primary_key=True, sa_type=Id)
+    nested: bool = Field(default=False, primary_key=True)
+    member_id: str = Field(primary_key=True, sa_type=Id)
+    generation: int = Field(primary_key=True)
+    group_id: str = Field(primary_key=True, sa_type=Id)
+    came: bool
+
+
+class PolicyRow(SQLModel, table=True):
+    """A policy that a run of this directory followed, as JSON, by its digest."""
+
+    __tablename__ = "policy"
+    digest: str = Field(primary_key=True, sa_type=Id)
+    directory: str = Field(primary_key=True, sa_type=Id)
+    used_at: str
+    body: str = Field(sa_type=Text)
+
+
+class Mapping(SQLModel, table=True):
+    """A group → team mapping that a run followed. `retired_at`: when configuration dropped it; `on_remove` says what
+    then becomes of the memberships it made: "keep", "remove", None while nobody has decided."""
+
+    __tablename__ = "mapping"
+    directory: str = Field(primary_key=True, sa_type=Id)
+    ref: str = Field(primary_key=True, sa_type=Id)
+    team: str = Field(primary_key=True, sa_type=Id)
+    on_remove: str | None = None
+    retired_at: str | None = None
+
+
 class MemberRow(SQLModel, table=True):
     """A member of a workspace. `email_key` is NULL while the address is being handed to somebody else.
 
     `id` is what others see; `no` joins roles and teams: small, and in the order of creation, so that reading people in
-    order reads their roles and teams in order too.
+    order reads their roles and teams in order too. `attributes` is a JSON object of the mapped fields without a column.
     """
 
     __tablename__ = "member"
@@ -126,6 +192,7 @@ class MemberRow(SQLModel, table=True):
     title: str = ""
     department: str = ""
     manager: str = ""
+    attributes: str | None = Field(default=None, sa_type=Text)
     active: bool = True
     managed: bool = False
     directory: str | None = Field(default=None, sa_type=Id)
@@ -166,7 +233,8 @@ class TeamMember(SQLModel, table=True):
 
 
 class Run(SQLModel, table=True):
-    """A run and, once it ended, its report without actions as JSON."""
+    """A run and, once it ended, its report without actions as JSON. `generation` and `policy` (a digest) say which
+    mirror was planned under which policy."""
 
     __tablename__ = "run"
     __table_args__ = (Index("run_directory", "directory", "began"),)
@@ -177,6 +245,8 @@ class Run(SQLModel, table=True):
     began: str
     ended: str | None = None
     report: str = Field(sa_type=Text)
+    generation: int | None = None
+    policy: str | None = Field(default=None, sa_type=Id)
 
 
 class ActionRecord(SQLModel, table=True):

@@ -12,8 +12,8 @@ from sqlmodel import SQLModel
 import store.tables  # noqa: F401 - fills the metadata
 from reconciler.errors import StoreError
 from store import Store, open_store
-from store.database import HEAD, scalar
-from store.migrate import FOLDER, current, migrate
+from store.database import HEAD, connect, scalar
+from store.migrate import FOLDER, current, migrate, upgrade
 from tests.databases import Postgres
 
 
@@ -92,3 +92,37 @@ def test_a_newer_schema_is_refused_and_left_alone(own: Store) -> None:
     assert "hunter2" not in str(caught.value.as_dict())
     with own.read() as connection:
         assert scalar(connection, "SELECT version_num FROM alembic_version") == "9999"
+
+
+def _first_release(url: str) -> Store:
+    """A database with the first schema."""
+    opened = connect(url)
+    with opened.write() as connection:
+        upgrade(connection, "0001")
+    return opened
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_database_of_the_first_release_is_upgraded_with_what_is_in_it(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path}/old.db"
+    if kind == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.url(server.create())
+    old = _first_release(url)
+    with old.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO member (id, workspace, email, email_key, name_key, user_name, given_name, family_name,"
+                " display_name, title, department, manager, active, managed, created_at, updated_at) VALUES"
+                " ('m1', 'acme', 'Ada@acme.com', 'ada@acme.com', '', '', 'Ada', '', '', '', '', '',"
+                " TRUE, FALSE, '', '')"
+            )
+        )
+    old.close()
+    upgraded = open_store(url)
+    with upgraded.read() as connection:
+        assert current(connection) == HEAD
+        assert scalar(connection, "SELECT email FROM member WHERE attributes IS NULL") == "Ada@acme.com"
+    upgraded.close()
