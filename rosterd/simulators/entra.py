@@ -32,6 +32,7 @@ _USER_FILTER = filters.Dialect(
     fold=True,
 )
 _GROUP_FILTER = filters.Dialect("'", {"id": _EQ, "displayName": _TEXT, "mail": _TEXT}, fold=True)
+_MEMBER_FILTER = filters.Dialect("'", {"id": _EQ}, fold=True)
 _MAX_TOP, _DEFAULT_TOP = 999, 100
 _EXPANDED_TOP, _EXPANDED_MEMBERS = 100, 20  # facts §3.3
 _MEDIA = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
@@ -163,11 +164,14 @@ class Entra(EntraAccess):
         return self._count(call, len(self.world.groups))
 
     def list_members(self, call: Call, *, cast: str = "", deep: bool = False) -> Response:
-        """Members of every type, or of one (`cast`). Without User.Read.All, people show their id only (facts §1.2)."""
-        self.options(call)
+        """Members of every type, or of one (`cast`), or by id. Without User.Read.All, people show their id only (facts
+        §1.2)."""
+        text = self.options(call).get("$filter")
         self.require("GroupMember.Read.All", "Group.Read.All")
         group, objects = self._one(call), self.objects(call)
-        listing = self.listings.get(("members", group.id, cast, deep), lambda: self._members(group, cast, deep))
+        listing = self.listings.get(
+            ("members", group.id, cast, deep, text), lambda: self._named(self._members(group, cast, deep), text)
+        )
         limited = "User.Read.All" not in self.granted
         selection = Selection.read(call, objects, cast)
 
@@ -197,6 +201,12 @@ class Entra(EntraAccess):
         members = self._transitive(group) if deep else dict(group.members)
         wanted = {"": None, USER: self.world.people, GROUP: self.world.groups}[cast]
         return [(number, i) for i, number in members.items() if wanted is None or i in wanted]
+
+    def _named(self, members: list[tuple[int, str]], text: str | None) -> list[tuple[int, str]]:
+        if text is None:
+            return members
+        predicate = self._predicate(text, _MEMBER_FILTER)
+        return [(number, i) for number, i in members if predicate({"id": i}.get)]
 
     def _transitive(self, group: Group) -> dict[str, int]:
         """Everybody below, each once; the numbers are positions in this walk."""

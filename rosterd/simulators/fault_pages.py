@@ -4,6 +4,7 @@ Each takes a `Strike`, and where it alters an answer that answer; None leaves th
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -107,8 +108,17 @@ def change_world(strike: Strike, response: Response) -> Response | None:
 # -- short answers ------------------------------------------------------------------------------------------------
 
 
-def half(strike: Strike, response: Response) -> Response:
+def _by_id(strike: Strike) -> bool:
+    """Whether this asks for one thing: Graph finds one member by a filter on the listing."""
+    return strike.row.holds in ("user", "group", "membership") or (
+        strike.row.holds == "members" and "$filter" in strike.call.query
+    )
+
+
+def half(strike: Strike, response: Response) -> Response | None:
     """Every second of those who were there when the fault first struck; later ones are shown."""
+    if _by_id(strike):
+        return None
     world, holds = strike.vendor.world, strike.row.holds.removesuffix("_delta")
     everything: Iterable[str] = world.groups if holds == "groups" else world.people
     return _without(strike, response, strike.memory.setdefault(holds, frozenset(list(everything)[1::2])))
@@ -164,21 +174,22 @@ def _out_of_sight(strike: Strike) -> frozenset[str]:
 
 def out_of_sight(strike: Strike) -> Response | None:
     """Who is out of sight is refused by id, and so are the members of such a group."""
-    key = next(iter(strike.call.route.values()), "")
-    return refusals.forbidden(strike) if _id(strike, key) in _out_of_sight(strike) else None
+    asked = {_id(strike, key) for key in strike.call.route.values()}
+    return None if asked.isdisjoint(_out_of_sight(strike)) else refusals.forbidden(strike)
 
 
 def _id(strike: Strike, key: str) -> str:
     world = strike.vendor.world
-    find: Callable[[str], Any] = world.group if strike.row.holds in ("group", "members") else world.person
-    try:
-        return str(find(key).id)
-    except UnknownError:
-        return ""
+    groups, people = (world.group,), (world.person,)
+    kinds: dict[str, tuple[Callable[[str], Any], ...]] = {"group": groups, "members": groups, "user": people}
+    for find in kinds.get(strike.row.holds, (*groups, *people)):
+        with suppress(UnknownError):
+            return str(find(key).id)
+    return ""
 
 
 def narrowed(strike: Strike, response: Response) -> Response | None:
-    if strike.row.holds in ("user", "group"):
+    if _by_id(strike):
         return None
     return _without(strike, response, _out_of_sight(strike))
 
@@ -196,7 +207,7 @@ def one_group(strike: Strike, refused: Callable[[Strike], Response]) -> Response
 
 
 def no_members(strike: Strike, response: Response) -> Response | None:
-    return nobody(strike, response) if _aimed(strike) else None
+    return nobody(strike, response) if _aimed(strike) and not _by_id(strike) else None
 
 
 def near_limit(strike: Strike, response: Response) -> Response:

@@ -57,6 +57,7 @@ class Google(GoogleAccess):
             Endpoint("GET", f"{api}/groups", self.list_groups, holds="groups"),
             Endpoint("GET", f"{api}/groups/{{groupKey}}", self.get_group, holds="group"),
             Endpoint("GET", f"{api}/groups/{{groupKey}}/members", self.list_members, holds="members"),
+            Endpoint("GET", f"{api}/groups/{{groupKey}}/members/{{memberKey}}", self.get_member, holds="membership"),
             Endpoint("GET", f"{api}/customer/{{customerId}}/schemas", self.list_schemas),
         )
 
@@ -152,6 +153,20 @@ class Google(GoogleAccess):
 
         return self._list(call, _List("members", "Member", listing, join, 200, 200))
 
+    def get_member(self, call: Call) -> Response:
+        """One direct member, by id or address; `notFound` names the parameter that means nobody."""
+        self.only(call, *_STANDARD)
+        self.require(call, "admin.directory.group.member.readonly", "admin.directory.group.readonly")
+        group, key = self._group(call), call.route["memberKey"]
+        try:
+            member = key if key in group.members else self.world.person(key).id
+        except UnknownError:
+            member = ""
+        if member not in group.members:
+            raise UnknownError("member", "memberKey")
+        role = "OWNER" if member in group.owners else "MEMBER"
+        return answer(self._mask(call, "Member").of(objects.member(self.world, member, role)))
+
     def _join_members(self, group: Group, found: list[str], mask: Mask) -> bytes:
         def shape(role: str) -> Shape:
             return self.shapes.get(("member", role, mask), lambda i: mask.of(objects.member(self.world, i, role)))
@@ -166,7 +181,7 @@ class Google(GoogleAccess):
         key = call.route["groupKey"]
         group = self.world.groups.get(key) or (self.world.group(key) if "@" in key else None)
         if group is None:
-            raise UnknownError("group", key)
+            raise UnknownError("group", "groupKey")
         return group
 
     def _groups(self, text: str, member: str) -> Iterable[tuple[int, str]]:

@@ -54,6 +54,7 @@ class Okta(OktaAccess):
             Endpoint("POST", "/oauth2/v1/token", self.token, token=True),
             Endpoint("GET", "/api/v1/users", self.list_users, holds="users"),
             Endpoint("GET", "/api/v1/users/{id}", self.get_user, holds="user"),
+            Endpoint("GET", "/api/v1/users/{id}/groups", self.list_user_groups, holds="membership"),
             Endpoint("GET", "/api/v1/groups", self.list_groups, holds="groups"),
             Endpoint("GET", "/api/v1/groups/{groupId}", self.get_group, holds="group"),
             Endpoint("GET", "/api/v1/groups/{groupId}/users", self.list_group_users, holds="members"),
@@ -72,8 +73,18 @@ class Okta(OktaAccess):
 
     def get_user(self, call: Call) -> Response:
         self.only(call)
-        person = self.world.people.get(call.route["id"]) or self._by_login(call.route["id"])
+        person = self._person(call)
         return answer(okta_objects.user(self.world, person, call.base, okta_objects.Omissions.read(call.headers)))
+
+    def list_user_groups(self, call: Call) -> Response:
+        """All groups of one person, on one page (the package's `UserResourcesApi.list_user_groups`)."""
+        self.only(call)
+        person = self._person(call)
+        found = [group for group in self.world.groups.values() if person.id in group.members]
+        return answer([okta_objects.group(group, call.base) for group in found])
+
+    def _person(self, call: Call) -> Person:
+        return self.world.people.get(call.route["id"]) or self._by_login(call.route["id"])
 
     def _by_login(self, key: str) -> Person:
         """By login, or by its part before the @ while that is unambiguous."""

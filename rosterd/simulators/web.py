@@ -91,7 +91,8 @@ class Endpoint(NamedTuple):
     path: str
     handler: Handler
     token: bool = False  # counted with the token requests, and not asked for a bearer token
-    holds: str = "other"  # "users", "user", "groups", "group", "members", "deleted", "users_delta", "groups_delta"
+    # "users", "user", "groups", "group", "members", "membership" (one, by id), "deleted", "users_delta", "groups_delta"
+    holds: str = "other"
 
     @property
     def content(self) -> str:

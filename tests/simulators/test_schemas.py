@@ -73,7 +73,11 @@ def _okta(http: httpx.Client, group: str, person: str) -> Iterator[str]:
     yield from okta_problems(get(http, "/api/v1/groups"), "Group")
     yield from okta_problems(get(http, "/api/v1/groups?expand=stats"), "Group")
     yield from okta_problems(get(http, f"/api/v1/groups/{group}"), "Group")
-    yield from okta_problems(get(http, f"/api/v1/groups/{group}/users"), "User")
+    members = get(http, f"/api/v1/groups/{group}/users")
+    yield from okta_problems(members, "User")
+    of_one = get(http, f"/api/v1/users/{members[0]['id']}/groups")
+    assert group in [shown["id"] for shown in of_one]
+    yield from okta_problems(of_one, "Group")
     yield from okta_problems(get(http, "/api/v1/meta/schemas/user/default"), "UserSchema")
     for path in ("/api/v1/users/nobody", "/api/v1/users?limit=0", "/api/v1/groups?filter=x"):
         yield from okta_problems(http.get(path).json(), "Error")
@@ -91,7 +95,10 @@ def _entra(http: httpx.Client, group: str, person: str) -> Iterator[str]:
     for shown in get(http, f"/v1.0/groups?$select={','.join(sorted(known(GROUP)))}")["value"]:
         yield from graph_problems(shown, GROUP)
     yield from graph_problems(get(http, f"/v1.0/groups/{group}"), GROUP)
-    for member in get(http, f"/v1.0/groups/{group}/members")["value"]:
+    members = get(http, f"/v1.0/groups/{group}/members")["value"]
+    found = get(http, f"/v1.0/groups/{group}/members?$filter=id eq '{members[0]['id']}'")["value"]
+    assert found == members[:1]
+    for member in members:
         yield from graph_problems(member, member["@odata.type"].removeprefix("#"))
 
 
@@ -102,7 +109,11 @@ def _google(http: httpx.Client, group: str, person: str) -> Iterator[str]:
     yield from google_problems(get(http, f"{GOOGLE}/users/{person}?projection=full"), "User")
     yield from google_problems(get(http, f"{GOOGLE}/groups?customer=my_customer"), "Groups")
     yield from google_problems(get(http, f"{GOOGLE}/groups/{group}"), "Group")
-    yield from google_problems(get(http, f"{GOOGLE}/groups/{group}/members"), "Members")
+    members = get(http, f"{GOOGLE}/groups/{group}/members")
+    yield from google_problems(members, "Members")
+    one = get(http, f"{GOOGLE}/groups/{group}/members/{members['members'][0]['id']}")
+    assert one == members["members"][0]
+    yield from google_problems(one, "Member")
     yield from google_problems(get(http, f"{GOOGLE}/groups/sales@example.com/members"), "Members")
     yield from google_problems(get(http, f"{GOOGLE}/customer/my_customer/schemas"), "Schemas")
 
