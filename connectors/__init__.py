@@ -1,5 +1,7 @@
 """The registry: which module reads which kind of directory. A new connector is one file and one line here.
 
+The order is that of config.example.toml. What settings need to know of a kind, its `Config` says (connectors/base.py).
+
 Modules, and the vendor libraries that they use, are imported only for the kinds that are configured.
 """
 
@@ -11,9 +13,9 @@ if TYPE_CHECKING:
     from connectors.base import Connector, ConnectorConfig, Opened
 
 CONNECTORS = {
-    "google": "connectors.google",
-    "entra": "connectors.entra",
     "okta": "connectors.okta",
+    "entra": "connectors.entra",
+    "google": "connectors.google",
 }
 
 

@@ -3,24 +3,44 @@
 What does not live here: speaking to them.
 """
 
+from ipaddress import ip_address
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from connectors.base import Malformed
+from pydantic import AfterValidator
+
+from connectors.base import Malformed, complaint
 
 
 def base_address(url: str) -> str:
     """The address without a final slash.
 
     Raises:
-        ValueError: not https, and not http on a loopback address.
+        ValueError: not https, and not http on a loopback address; with its code and its way out.
     """
-    parts = urlsplit(url)
-    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and loopback)):
-        raise ValueError("an address starts with https:// (http:// for loopback addresses only)")
+    said, fix = "an address starts with https:// (http:// for loopback addresses only)", "begin it with https://"
+    try:
+        parts = urlsplit(url)
+    except ValueError as exc:
+        raise complaint("bad_url", said, fix) from exc
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise complaint("bad_url", said, fix)
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise complaint("insecure_url", said, fix)
     if parts.username or parts.query or parts.fragment:
-        raise ValueError("an address has no user name, query or fragment")
+        fix = "write it up to the host, with a path if it has one"
+        raise complaint("bad_url", "an address has no user name, query or fragment", fix)
     return url.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(base_address)]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def same_origin(url: str, base: str, request: str) -> str:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from reconciler.errors import CursorExpired, DirectoryError
 from reconciler.model import Observation, Wanted
@@ -106,6 +107,11 @@ class Finding:
     fix: str = ""
 
 
+def complaint(code: str, message: str, fix: str) -> PydanticCustomError:
+    """What a validator raises: a stable code, a sentence without the value (it could be a secret), the way out."""
+    return PydanticCustomError("rosterd", "{message}", {"code": code, "message": message, "fix": fix})
+
+
 class SecretRef(BaseModel):
     """`{ env = "NAME" }` or `{ file = "PATH" }`: where a secret is, never the secret."""
 
@@ -152,6 +158,11 @@ class ConnectorConfig(BaseModel):
     """Base of every connector's `Config`: the keys under `[[directory]]` that only this kind reads."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    # Where several ways lead in: the keys that each takes, the way of the example first.
+    credentials: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    # What a custom attribute with the value of a role may be called, as the vendor names it: for the example.
+    role_attribute: ClassVar[str] = "jamie_role"
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from connectors import confirming, cursors, listing
-from connectors.address import base_address, same_origin
+from connectors.address import Address, same_origin
 from connectors.base import (
     ConnectorConfig,
     ConnectorError,
@@ -58,26 +58,46 @@ from reconciler.model import (
 class Config(ConnectorConfig):
     """One tenant, read as an app registration (client secret, certificate, federated token) or a managed identity."""
 
+    credentials = (
+        ("client_id", "client_secret"),
+        ("client_id", "certificate"),
+        ("client_id", "federated_token_file"),
+        ("managed_identity",),
+    )
+    role_attribute = "onPremisesExtensionAttributes.extensionAttribute1"
+
     kind: Literal["entra"] = "entra"
-    tenant_id: str = Field(min_length=1, description="Directory (tenant) ID, on the app's Overview page")
+    tenant_id: str = Field(
+        min_length=1,
+        description="Directory (tenant) ID, on the app's Overview page",
+        examples=["00000000-0000-4000-8000-000000000000"],
+    )
     client_id: str | None = Field(
-        default=None, min_length=1, description="Application (client) ID, on the app's Overview page"
+        default=None,
+        min_length=1,
+        description="Application (client) ID, on the app's Overview page",
+        examples=["11111111-1111-4111-8111-111111111111"],
     )
     client_secret: SecretRef | None = Field(default=None, description="the Value of a client secret, not its Secret ID")
-    certificate: SecretRef | None = Field(default=None, description="PEM with the certificate and its private key")
+    certificate: SecretRef | None = Field(
+        default=None,
+        description="PEM with the certificate and its private key",
+        examples=[{"file": "entra-certificate.pem"}],
+    )
     federated_token_file: Path | None = Field(
-        default=None, description="token of a federated credential (workload identity), read again when it changes"
+        default=None,
+        description="token of a federated credential (workload identity), read again when it changes",
+        examples=["/var/run/secrets/azure/tokens/azure-identity-token"],
     )
     managed_identity: bool = Field(
         default=False, description="use the Azure machine's own identity; client_id chooses a user-assigned one"
     )
-    authority: str | None = Field(default=None, description="replaces https://login.microsoftonline.com")
-    endpoint: str | None = Field(default=None, description="replaces https://graph.microsoft.com")
-
-    @field_validator("authority", "endpoint")
-    @classmethod
-    def _https(cls, url: str | None) -> str | None:
-        return None if url is None else base_address(url)
+    authority: Address | None = Field(
+        default=None, description="replaces https://login.microsoftonline.com", examples=["http://127.0.0.1:8471"]
+    )
+    endpoint: Address | None = Field(
+        default=None, description="replaces https://graph.microsoft.com", examples=["http://127.0.0.1:8471"]
+    )
 
     @model_validator(mode="after")
     def _one_credential(self) -> "Config":

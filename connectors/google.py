@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from msgspec import DecodeError, ValidationError
 from msgspec.json import Decoder
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from connectors import confirming, listing
-from connectors.address import base_address
+from connectors.address import Address
 from connectors.base import (
     ConnectorConfig,
     ConnectorError,
@@ -67,17 +67,26 @@ from reconciler.model import (
 class Config(ConnectorConfig):
     """One Google customer: a service account with domain-wide delegation reads in the name of an admin."""
 
+    role_attribute = "Jamie.jamie_role"
+
     kind: Literal["google"] = "google"
     customer: str = Field(default="my_customer", description="the customer ID; my_customer is the subject's own")
-    subject: str = Field(description="address of the admin in whose name the service account reads")
-    service_account: SecretRef = Field(description="the service account's JSON key file")
-    endpoint: str | None = Field(default=None, description=f"replaces {API}: a simulator or private proxy")
-    token_endpoint: str | None = Field(default=None, description="replaces the token_uri of the key file")
-
-    @field_validator("endpoint", "token_endpoint")
-    @classmethod
-    def _https(cls, url: str | None) -> str | None:
-        return None if url is None else base_address(url)
+    subject: str = Field(
+        description="address of the admin in whose name the service account reads", examples=["admin@acme.com"]
+    )
+    service_account: SecretRef = Field(
+        description="the service account's JSON key file", examples=[{"file": "google-service-account.json"}]
+    )
+    endpoint: Address | None = Field(
+        default=None,
+        description=f"replaces {API}: a simulator or private proxy",
+        examples=["http://127.0.0.1:8472"],
+    )
+    token_endpoint: Address | None = Field(
+        default=None,
+        description="replaces the token_uri of the key file",
+        examples=["http://127.0.0.1:8472/token"],
+    )
 
 
 def open(config: Config, opened: Opened) -> "Google":  # noqa: A001 -- what the registry calls

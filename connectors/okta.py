@@ -13,10 +13,10 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from connectors import confirming, cursors, listing
-from connectors.address import base_address, same_origin
+from connectors.address import Address, same_origin
 from connectors.base import ConnectorConfig, ConnectorError, Counts, Finding, Malformed, Opened, Refused, SecretRef
 from connectors.findings import of_error, of_groups, of_users
 from connectors.members import expand
@@ -48,20 +48,27 @@ from reconciler.model import (
 class Config(ConnectorConfig):
     """One Okta org: an API token (SSWS), or a service app that signs with a private key."""
 
+    credentials = (("token",), ("client_id", "private_key"))
+
     kind: Literal["okta"] = "okta"
-    url: str = Field(description="https://acme.okta.com, never the -admin address")
+    url: Address = Field(
+        description="https://acme.okta.com, never the -admin address", examples=["https://acme.okta.com"]
+    )
     token: SecretRef | None = Field(default=None, description="an API token (Security > API > Tokens)")
-    client_id: str | None = Field(default=None, description="a service app's client ID, instead of a token")
-    private_key: SecretRef | None = Field(default=None, description="that app's RSA private key, PEM or JWK")
+    client_id: str | None = Field(
+        default=None, description="a service app's client ID, instead of a token", examples=["0oa1b2c3d4E5f6G7h8i9"]
+    )
+    private_key: SecretRef | None = Field(
+        default=None, description="that app's RSA private key, PEM or JWK", examples=[{"file": "okta-private-key.pem"}]
+    )
     key_id: str | None = Field(default=None, description="the key's `kid`, if the key itself does not name it")
     dpop: bool = Field(default=False, description="send DPoP proofs (RFC 9449); new apps require them unless unticked")
     scopes: tuple[str, ...] = Field(default=("okta.users.read", "okta.groups.read"), description="of the service app")
-    endpoint: str | None = Field(default=None, description="replaces `url` for requests: a simulator or private proxy")
-
-    @field_validator("url", "endpoint")
-    @classmethod
-    def _https(cls, url: str | None) -> str | None:
-        return None if url is None else base_address(url)
+    endpoint: Address | None = Field(
+        default=None,
+        description="replaces `url` for requests: a simulator or private proxy",
+        examples=["http://127.0.0.1:8470"],
+    )
 
     @model_validator(mode="after")
     def _one_credential(self) -> "Config":

@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from rosterd.simulators import Simulator
 
 
-# What a simulator is not asked for: it is reached with its one `sensitive_key`.
-OTHER_CREDENTIALS = {"okta": ("client_id", "private_key"), "entra": ("certificate",), "google": ()}
-
-
 class NotPulled(RunError):
     """The directory tells rosterd; rosterd does not ask it."""
 
@@ -156,8 +152,10 @@ def _served(directory: DirectorySettings) -> Iterator[ConnectorConfig]:
         yield config
         return
     with _simulator(directory) as simulator:
+        # A simulator is reached with its one secret, whichever way in is configured.
         secret = {simulator.vendor.sensitive_key: _Throwaway.of(simulator.secret)}
-        unused = dict.fromkeys(OTHER_CREDENTIALS[directory.kind])
+        fields = type(config).model_fields
+        unused = {name: fields[name].get_default() for way in config.credentials for name in way}
         yield config.model_copy(update={**unused, **simulator.vendor.keys(simulator.url), **secret})
 
 

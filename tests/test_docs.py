@@ -17,7 +17,8 @@ from reconciler.plan import Step
 from rosterd import settings
 from rosterd.cli import errors
 from rosterd.cli.app import app
-from rosterd.settings.kinds import KINDS, config, own_keys
+from rosterd.settings.kinds import config, own_keys
+from rosterd.settings.model import KINDS
 from rosterd.settings.values import toml
 
 ROOT = Path(__file__).parents[1]

@@ -10,9 +10,10 @@ from rosterd.settings.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from rosterd.settings.examples import example
-    from rosterd.settings.kinds import KINDS, ScimConfig, connector_config
+    from rosterd.settings.kinds import ScimConfig, connector_config
     from rosterd.settings.loading import check_secrets, find, load
     from rosterd.settings.model import (
+        KINDS,
         WINDOWS,
         DirectoryRole,
         DirectorySettings,
@@ -60,7 +61,7 @@ __all__ = [
 # about names that exist. So each lives in a module of another name.
 _HOME = {
     "values": ("Limit", "duration_text", "parse_duration", "split_listen"),
-    "kinds": ("KINDS", "ScimConfig", "connector_config"),
+    "kinds": ("ScimConfig", "connector_config"),
     "loading": ("check_secrets", "find", "load"),
     "schemas": ("schema",),
     "examples": ("example",),

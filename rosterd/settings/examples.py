@@ -1,7 +1,7 @@
 """config.example.toml, generated: every key of the settings model with its description.
 
-What a key is for comes from the model. Here is only what a model cannot know: which tables make a telling example,
-and which keys are commented out because another one takes their place.
+What a key is for and how it may look comes from the model, and from each connector's `Config` the way in that is shown
+first. Here is only what a model cannot know: which tables make a telling example, and which optional keys are shown.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from connectors.base import SecretRef
 from rosterd.settings.kinds import config
 from rosterd.settings.model import (
+    KINDS,
     DirectoryRole,
     DirectorySettings,
     DirectoryTeam,
@@ -37,47 +38,11 @@ HEADER = """\
 """
 
 # Optional keys that stand in the example as if they were needed.
-SHOWN: dict[type[BaseModel] | str, tuple[str, ...]] = {
+SHOWN: dict[type[BaseModel], tuple[str, ...]] = {
     HttpSettings: ("public_url",),
     RoleAxis: ("protect_last",),
     DirectoryRole: ("attribute",),
-    "okta": ("token",),
-    "entra": ("client_id", "client_secret"),
-    "google": ("service_account",),
 }
-# What the connectors' own keys look like, where their fields give no example; a secret needs none.
-WRITTEN: dict[str, dict[str, Any]] = {
-    "okta": {
-        "url": "https://acme.okta.com",
-        "client_id": "0oa1b2c3d4E5f6G7h8i9",
-        "private_key": {"file": "okta-private-key.pem"},
-        "endpoint": "http://127.0.0.1:8470",
-    },
-    "entra": {
-        "tenant_id": "00000000-0000-4000-8000-000000000000",
-        "client_id": "11111111-1111-4111-8111-111111111111",
-        "certificate": {"file": "entra-certificate.pem"},
-        "federated_token_file": "/var/run/secrets/azure/tokens/azure-identity-token",
-        "authority": "http://127.0.0.1:8471",
-        "endpoint": "http://127.0.0.1:8471",
-    },
-    "google": {
-        "customer": "my_customer",
-        "subject": "admin@acme.com",
-        "service_account": {"file": "google-service-account.json"},
-        "token_endpoint": "http://127.0.0.1:8472/token",
-        "endpoint": "http://127.0.0.1:8472",
-    },
-    "scim": {"dialect": "jumpcloud"},
-}
-# How each vendor names the same attribute (contract: "An `attribute` is written as the vendor names it").
-ATTRIBUTES = {
-    "okta": "jamie_role",
-    "entra": "onPremisesExtensionAttributes.extensionAttribute1",
-    "google": "Jamie.jamie_role",
-    "scim": "roles",
-}
-ORDER = ("okta", "entra", "google", "scim")
 
 
 def example() -> str:
@@ -92,17 +57,18 @@ def example() -> str:
         _Part("[[workspace.role_rule]]", RoleRule, commented=True).text(),
         _Part("[workspace.limits]", Limits).text(),
         _heading("Their directories, one table each; the keys that every kind has are explained at the first."),
-        *(_directory(kind, brief=kind != ORDER[0]) for kind in ORDER),
+        *(_directory(kind, brief=kind != KINDS[0]) for kind in KINDS),
     )
     return "\n".join(parts)
 
 
 def _directory(kind: str, *, brief: bool) -> str:
-    common = {"id": f"acme-{kind}", "kind": kind}
-    role = _Part("[[directory.role]]", DirectoryRole, {"attribute": ATTRIBUTES[kind]}, brief=brief)
+    common, own = {"id": f"acme-{kind}", "kind": kind}, config(kind)
+    role = _Part("[[directory.role]]", DirectoryRole, {"attribute": own.role_attribute}, brief=brief)
+    first_way = own.credentials[0] if own.credentials else ()
     parts = [
         _Part("[[directory]]", DirectorySettings, common, brief=brief).text(),
-        _Part(f'# Only for kind = "{kind}":', config(kind), WRITTEN[kind], kind=kind).text(),
+        _Part(f'# Only for kind = "{kind}":', own, kind=kind, shown=first_way).text(),
         role.text(),
     ]
     return "\n".join(parts if brief else [*parts, _Part("[[directory.team]]", DirectoryTeam).text()])
@@ -120,6 +86,7 @@ class _Part:
     model: type[BaseModel]
     written: Mapping[str, Any] = field(default_factory=dict)
     kind: str = ""
+    shown: tuple[str, ...] = ()  # optional keys of this kind that stand there as if they were needed
     commented: bool = False  # the whole table is optional
     brief: bool = False  # only what is needed, without descriptions
 
@@ -132,7 +99,7 @@ class _Part:
         for name, info in self.model.model_fields.items():
             if _holds_tables(info) or (self.kind and name in DirectorySettings.model_fields):
                 continue
-            needed = info.is_required() or name in SHOWN.get(self.kind or self.model, ())
+            needed = info.is_required() or name in (*self.shown, *SHOWN.get(self.model, ()))
             if self.brief and not (needed or name in self.written or info.default == {}):
                 continue
             if not self.brief:

@@ -6,25 +6,26 @@ module is imported only for the kinds a file mentions.
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema, core_schema
 
 import connectors
 from connectors.base import ConnectorConfig
-from rosterd.settings.model import DirectorySettings, Kind, Settings
+from rosterd.settings.model import DirectorySettings, Settings
 
-KINDS: tuple[str, ...] = get_args(Kind)
-PULLED = frozenset(KINDS) - {"scim"}
+PULLED = frozenset(connectors.CONNECTORS)
 
 
 class ScimConfig(ConnectorConfig):
     """A directory that tells us: any SCIM 2.0 client. Its bearer tokens are made by `rosterd token create`."""
 
+    role_attribute = "roles"
+
     dialect: Literal[
         "entra", "okta", "google", "jumpcloud", "onelogin", "rippling", "cyberark", "pingfederate", "generic"
-    ] = Field(default="generic", description="whose habits to expect of the client")
+    ] = Field(default="generic", description="whose habits to expect of the client", examples=["jumpcloud"])
     strict: bool = Field(default=False, strict=True, description="refuse what RFC 7644 forbids, whoever sends it")
 
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from connectors.base import Refused, SecretRef
 from rosterd.settings.errors import ConfigError, Problem
-from rosterd.settings.kinds import KINDS, settings_model
+from rosterd.settings.kinds import settings_model
 from rosterd.settings.lines import Path as Keys
-from rosterd.settings.model import Settings
+from rosterd.settings.model import KINDS, Settings
 from rosterd.settings.problems import Place, ordered, unknown_key
 from rosterd.settings.rules import Found, broken, tables
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+import connectors
 from rosterd.settings.values import (
     OFF,
     Cron,
@@ -32,7 +33,7 @@ from rosterd.settings.values import (
     limit,
 )
 
-Kind = Literal["google", "entra", "okta", "scim"]
+KINDS = (*connectors.CONNECTORS, "scim")
 LimitKind = Literal["deactivate", "leave_team", "demote", "promote", "update", "create"]
 
 PREFIX = "ROSTERD_"
@@ -197,7 +198,7 @@ class DirectorySettings(Section):
 
     id: Slug = Field(description="unique; small letters, digits and . _ -", examples=["acme-okta"])
     workspace: str = Field(description="the id of the workspace whose members it feeds", examples=["acme"])
-    kind: Kind = Field(description="google | entra | okta | scim")
+    kind: str = Field(description=" | ".join(KINDS))
     every: Duration | None = Field(
         default=timedelta(minutes=15), description="how often it is read (not scim, which is told)"
     )

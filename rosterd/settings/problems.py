@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rosterd.settings.errors import Problem
-from rosterd.settings.kinds import KINDS, directory_model, own_keys
+from rosterd.settings.kinds import directory_model, own_keys
 from rosterd.settings.lines import Lines, Path
-from rosterd.settings.model import FROM_ENVIRONMENT, PREFIX, Settings
+from rosterd.settings.model import FROM_ENVIRONMENT, KINDS, PREFIX, Settings
 from rosterd.settings.rules import Found, Table, nearest
 
 _EXPECTED = {

@@ -10,12 +10,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from rosterd.settings.lines import Path
-from rosterd.settings.values import url_fault
 
 Table = Mapping[str, Any]
 
-# The keys in which the connectors expect an address (contract: "Every pull connector takes an optional endpoint").
-ADDRESSES = ("url", "endpoint", "authority", "token_endpoint")
 ONLY_PULLED = ("every", "cron", "simulate")
 
 
@@ -54,7 +51,6 @@ def broken(raw: Table) -> Iterator[Found]:
     workspaces = {str(each.get("id")): each for _, each in tables(raw, "workspace")}
     for index, directory in tables(raw, "directory"):
         yield from _schedule(("directory", index), directory)
-        yield from _addresses(("directory", index), directory)
         yield from _feeds(("directory", index), directory, workspaces)
 
 
@@ -114,13 +110,6 @@ def _schedule(here: Path, directory: Table) -> Iterator[Found]:
     elif "every" in directory and "cron" in directory:
         message = "every and cron are alternatives"
         yield Found("two_schedules", (*here, "cron"), message, "remove one of the two")
-
-
-def _addresses(here: Path, directory: Table) -> Iterator[Found]:
-    for name in ADDRESSES:
-        address = directory.get(name)
-        if isinstance(address, str) and (fault := url_fault(address)):
-            yield Found(fault[0], (*here, name), fault[1], "write an address that begins with https://")
 
 
 def _feeds(here: Path, directory: Table, workspaces: Mapping[str, Table]) -> Iterator[Found]:

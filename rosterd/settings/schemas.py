@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from rosterd.settings.kinds import KINDS, settings_model
+from rosterd.settings.kinds import settings_model
+from rosterd.settings.model import KINDS
 from rosterd.settings.values import Limit, duration_text
 
 

@@ -7,7 +7,6 @@ could be a secret. Where they stand in the file is model.py.
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
@@ -23,9 +22,10 @@ from pydantic import (
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema
 
 import scheduler
+from connectors.base import complaint
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:(?P<d>\d{1,6})d)?(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,9})s)?", re.ASCII)
@@ -37,11 +37,6 @@ class Section(BaseModel):
     """Base of every table: unknown keys are errors, and nothing changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def complaint(code: str, message: str, fix: str) -> PydanticCustomError:
-    """An error that carries its stable code and its way out; problems.py reads both back."""
-    return PydanticCustomError("rosterd", "{message}", {"code": code, "message": message, "fix": fix})
 
 
 def parse_duration(text: str) -> timedelta:
@@ -112,27 +107,6 @@ def _web_address(text: str) -> str:
     if parts.scheme not in {"https", "http"} or not parts.hostname:
         raise complaint("bad_url", "this is no web address", 'write "https://sync.example.com"')
     return text.rstrip("/")
-
-
-def url_fault(url: str) -> tuple[str, str] | None:
-    """Why a vendor address is refused, as code and sentence; None when it is https, or http on loopback."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return "bad_url", "this is no web address"
-    if parts.scheme not in {"https", "http"} or not host:
-        return "bad_url", "this is no web address"
-    if parts.scheme == "http" and not _is_loopback(host):
-        return "insecure_url", "plain http is accepted for loopback addresses only"
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 Duration = Annotated[

@@ -1,6 +1,7 @@
 """Which addresses are spoken to."""
 
 import pytest
+from pydantic_core import PydanticCustomError
 
 from connectors.address import base_address, same_origin
 from connectors.base import Malformed
@@ -14,6 +15,7 @@ from connectors.base import Malformed
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("http://[::1]:8080/", "http://[::1]:8080"),
         ("http://localhost", "http://localhost"),
+        ("http://127.8.8.8", "http://127.8.8.8"),
     ],
 )
 def test_https_and_loopback(given: str, address: str) -> None:
@@ -21,13 +23,28 @@ def test_https_and_loopback(given: str, address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
-    ["http://acme.okta.com", "acme.okta.com", "ftp://127.0.0.1", "https://", "http://127.0.0.1.evil.com",
-     "https://user:pw@acme.okta.com", "https://acme.okta.com?x=1", ""],
-)  # fmt: skip
-def test_everything_else_is_refused(given: str) -> None:
-    with pytest.raises(ValueError, match="an address"):
+    ("given", "code"),
+    [
+        ("http://acme.okta.com", "insecure_url"),
+        ("http://0.0.0.0", "insecure_url"),
+        ("http://localhost.acme.com", "insecure_url"),
+        ("http://127.0.0.1.evil.com", "insecure_url"),
+        ("acme.okta.com", "bad_url"),
+        ("ftp://127.0.0.1", "bad_url"),
+        ("https://", "bad_url"),
+        ("https://[::1", "bad_url"),
+        ("https://user:pw@acme.okta.com", "bad_url"),
+        ("https://acme.okta.com?x=1", "bad_url"),
+        ("", "bad_url"),
+    ],
+)
+def test_everything_else_is_refused_with_a_code_a_way_out_and_without_the_address(given: str, code: str) -> None:
+    with pytest.raises(PydanticCustomError) as caught:
         base_address(given)
+    said = caught.value.context or {}
+    assert said["code"] == code
+    assert said["fix"]
+    assert not any(part in str(caught.value) for part in ("acme", "evil", "pw"))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from rosterd import settings
-from rosterd.settings.kinds import KINDS, settings_model
+from rosterd.settings.kinds import settings_model
+from rosterd.settings.model import KINDS
 from rosterd.settings.problems import _models
 from rosterd.settings.values import Limit
 from tests.rosterd.files import WORKSPACE, directory, problems

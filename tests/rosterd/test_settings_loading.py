@@ -9,8 +9,8 @@ from pydantic import ValidationError
 import connectors
 from connectors.base import ConnectorConfig
 from rosterd.settings import ConfigError, check_secrets, connector_config, find, load
-from rosterd.settings.kinds import KINDS, PULLED, config, own_keys
-from rosterd.settings.model import DirectorySettings
+from rosterd.settings.kinds import PULLED, config, own_keys
+from rosterd.settings.model import KINDS, DirectorySettings
 from rosterd.settings.values import OFF, limit
 from tests.rosterd.files import CONNECTIONS, WORKSPACE, directory, loaded, problems, write
 
@@ -234,15 +234,15 @@ def test_loading_needs_no_secret_and_checking_lists_every_missing_one(
         check_secrets(settings)
     said = {problem.key: problem for problem in caught.value.problems}
     assert {problem.code for problem in said.values()} == {"missing_secret"}
-    assert set(said) == {"directory[0].service_account", "directory[1].client_secret", "directory[2].token"}
-    assert str(tmp_path / "sa.json") in said["directory[0].service_account"].message
+    assert list(said) == ["directory[0].token", "directory[1].client_secret", "directory[2].service_account"]
+    assert str(tmp_path / "sa.json") in said["directory[2].service_account"].message
     assert "ENTRA_SECRET is not set" in said["directory[1].client_secret"].message
-    assert "OKTA_TOKEN is empty" in said["directory[2].token"].message
+    assert "OKTA_TOKEN is empty" in said["directory[0].token"].message
     lines = (tmp_path / "rosterd.toml").read_text().splitlines()
     assert [lines[(problem.line or 0) - 1].split(" =")[0] for problem in said.values()] == [
-        "service_account",
-        "client_secret",
         "token",
+        "client_secret",
+        "service_account",
     ]
 
 

@@ -70,7 +70,7 @@ CASES: list[tuple[str, str, int | None, str, str]] = [
     ("empty_limit", "workspace[0].limits.update", 4, "false", ACME + "[workspace.limits]\nupdate = { floor = 3 }"),
     ("wrong_type", "workspace[0].limits.update", 4, "a table", ACME + "[workspace.limits]\nupdate = true"),
     # directories
-    ("missing_key", "directory[0].kind", 6, "google, entra, okta, scim", WORKSPACE + '[[directory]]\nid = "d"'),
+    ("missing_key", "directory[0].kind", 6, "okta, entra, google, scim", WORKSPACE + '[[directory]]\nid = "d"'),
     ("unknown_kind", "directory[0].kind", 7, '"google"', WORKSPACE + '[[directory]]\nkind = "gogle"'),
     ("wrong_type", "directory[0].kind", 7, "a text", WORKSPACE + "[[directory]]\nkind = 3"),
     ("duplicate_id", "directory[1].id", 13, "two [[directory]]",
@@ -95,6 +95,8 @@ CASES: list[tuple[str, str, int | None, str, str]] = [
      WORKSPACE + directory("entra", 'authority = "http://127.0.0.1.evil.com"')),
     ("insecure_url", "directory[0].token_endpoint", 12, "https://",
      WORKSPACE + directory("google", 'token_endpoint = "http://acme.com"')),
+    ("bad_url", "directory[0].endpoint", 12, "up to the host",
+     WORKSPACE + directory("okta", 'endpoint = "https://me:hunter2@acme.com"')),
     ("bad_url", "directory[0].url", 10, "https://", WORKSPACE + directory("okta").replace("https://", "")),
     ("bad_duration", "directory[0].every", 12, '"15m"', WORKSPACE + directory("okta", 'every = "15 minutes"')),
     ("bad_duration", "directory[0].every", 12, '"15m"', WORKSPACE + directory("okta", "every = 15")),

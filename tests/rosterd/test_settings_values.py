@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rosterd.settings.values import OFF, Limit, duration_text, limit, parse_duration, split_listen, toml, url_fault
+from rosterd.settings.values import OFF, Limit, duration_text, limit, parse_duration, split_listen, toml
 
 
 @pytest.mark.parametrize(
@@ -40,29 +40,6 @@ def test_a_limit_without_numbers_is_only_the_one_that_is_off() -> None:
     assert not limit(1).off
     with pytest.raises(ValidationError):
         Limit(floor=3)
-
-
-@pytest.mark.parametrize(
-    ("url", "code"),
-    [
-        ("https://acme.okta.com", None),
-        ("http://127.0.0.1:80", None),
-        ("http://127.8.8.8", None),
-        ("http://[::1]:80/x", None),
-        ("http://localhost", None),
-        ("http://localhost.acme.com", "insecure_url"),
-        ("http://0.0.0.0", "insecure_url"),
-        ("http://acme.okta.com", "insecure_url"),
-        ("ftp://acme.com", "bad_url"),
-        ("acme.okta.com", "bad_url"),
-        ("https://", "bad_url"),
-        ("https://[::1", "bad_url"),
-        ("", "bad_url"),
-    ],
-)
-def test_plain_http_is_for_loopback(url: str, code: str | None) -> None:
-    fault = url_fault(url)
-    assert (fault[0] if fault else None) == code
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from rosterd.wiring import (
     require_secrets,
     run_directory,
 )
-from tests.rosterd.files import WORKSPACE, directory, loaded
+from tests.rosterd.files import CONNECTIONS, WORKSPACE, directory, loaded
 
 FULL = """\
 [[workspace]]
@@ -97,6 +97,30 @@ def test_a_simulated_directory_is_served_while_it_is_read_and_needs_no_secret(ki
     findings = asyncio.run(check_directory(settings, store, settings.directory[0]))
     store.close()
     assert (report.state, report.counts.seen) == ("succeeded", 10)
+    assert {finding.severity for finding in findings} == {"ok"}
+
+
+ENTRA, OKTA = 'tenant_id = "t"\n', 'url = "https://acme.okta.com"\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [
+        ("entra", f"{ENTRA}managed_identity = true"),
+        ("entra", f'{ENTRA}client_id = "c"\nfederated_token_file = "token"'),
+        ("entra", f'{ENTRA}client_id = "c"\ncertificate = {{ file = "entra.pem" }}'),
+        ("okta", f'{OKTA}client_id = "c"\nprivate_key = {{ file = "okta.pem" }}'),
+    ],
+)
+def test_a_simulated_directory_is_reached_whichever_way_in_is_configured(
+    kind: Kind, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: with managed_identity a simulated tenant asked the machine it ran on for a token."""
+    monkeypatch.setitem(CONNECTIONS, kind, f"{way}\n")
+    settings = simulated(tmp_path, kind)
+    store = open_store(settings)
+    findings = asyncio.run(check_directory(settings, store, settings.directory[0]))
+    store.close()
     assert {finding.severity for finding in findings} == {"ok"}
 
 
