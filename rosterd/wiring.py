@@ -153,10 +153,10 @@ def _served(directory: DirectorySettings) -> Iterator[ConnectorConfig]:
         return
     with _simulator(directory) as simulator:
         # A simulator is reached with its one secret, whichever way in is configured.
-        secret = {simulator.vendor.sensitive_key: _Throwaway.of(simulator.secret)}
+        secret = {simulator.sensitive_key: _Throwaway.of(simulator.secret)}
         fields = type(config).model_fields
         unused = {name: fields[name].get_default() for way in config.credentials for name in way}
-        yield config.model_copy(update={**unused, **simulator.vendor.keys(simulator.url), **secret})
+        yield config.model_copy(update={**unused, **simulator.keys, **secret})
 
 
 def _simulator(directory: DirectorySettings) -> "Simulator":

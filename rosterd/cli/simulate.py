@@ -96,13 +96,11 @@ def simulate(
 
 
 def _described(simulator: "Simulator") -> dict[str, Any]:
-    from rosterd.simulators.server import SECRET_NAMES
-
     return {
         "kind": simulator.kind,
         "url": simulator.url,
         "faults": [active.fault.name for active in simulator.vendor.faults],
-        "environment": {SECRET_NAMES[simulator.kind]: simulator.secret},
+        "environment": {simulator.variable: simulator.secret},
         "configuration": "\n".join((WORKSPACE, simulator.configuration(NAME, "rehearsal"), *_mapped(simulator))),
     }
 

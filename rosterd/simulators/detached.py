@@ -9,16 +9,16 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
-from rosterd.simulators.server import SECRET_NAMES, VENDORS, directory_block
+from rosterd.simulators.reachable import Reachable
+from rosterd.simulators.server import VENDORS
 from rosterd.simulators.world import Kind
 
 _STOP_SECONDS = 10.0
 
 
-class Detached:
+class Detached(Reachable):
     """`with Detached("okta", users=100_000, groups=1_000) as okta:`."""
 
     def __init__(self, kind: Kind, users: int = 100, groups: int = 12, *, seed: int = 1, latency: float = 0.0) -> None:
@@ -28,8 +28,7 @@ class Detached:
         self._command = [sys.executable, "-m", "rosterd.simulators", kind, *arguments]
         self._child: subprocess.Popen[str] | None = None
         self.url = ""
-        self.credentials: dict[str, Any] = {}
-        self._keys: dict[str, str] = {}
+        self._told: dict[str, Any] = {}
 
     def __enter__(self) -> "Detached":
         self._child = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
@@ -38,8 +37,8 @@ class Detached:
         if not line:
             self.stop()
             raise RuntimeError(f"the {self.kind} simulator did not start")
-        told = json.loads(line)
-        self.url, self.credentials, self._keys = told["url"], told["credentials"], told["keys"]
+        self._told = json.loads(line)
+        self.url = self._told["url"]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,16 +58,16 @@ class Detached:
         return self._child.pid if self._child else 0
 
     @property
-    def secret(self) -> str:
-        """The text that belongs into the environment variable or file that `configuration` names."""
-        found = self.credentials[VENDORS[self.kind].sensitive_key]
-        return found if isinstance(found, str) else json.dumps(found)
+    def sensitive_key(self) -> str:
+        return VENDORS[self.kind].sensitive_key
 
-    def configuration(self, id: str, workspace: str, *, env: str = "", file: Path | None = None) -> str:  # noqa: A002
-        """A `[[directory]]` block (contract.md) for this simulator; the secret is read from `file`, else from `env`."""
-        where = {"file": str(file)} if file else {"env": env or SECRET_NAMES[self.kind]}
-        keys = {"id": id, "workspace": workspace, "kind": self.kind, **self._keys}
-        return directory_block(keys, VENDORS[self.kind].sensitive_key, where)
+    @property
+    def keys(self) -> dict[str, str]:
+        return dict(self._told["keys"])
+
+    @property
+    def credentials(self) -> dict[str, Any]:
+        return dict(self._told["credentials"])
 
     @property
     def requests(self) -> Counter[str]:

@@ -1,7 +1,6 @@
 """A simulator as a running server: in a thread (`with Simulator(…)`) or in the foreground (`serve_forever`)."""
 
 import datetime as dt
-import json
 import signal
 import socket
 import threading
@@ -9,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -18,19 +16,15 @@ from rosterd.simulators import control, faults, wire
 from rosterd.simulators.entra import Entra
 from rosterd.simulators.google import Google
 from rosterd.simulators.okta import Okta
+from rosterd.simulators.reachable import Reachable
 from rosterd.simulators.web import Vendor
 from rosterd.simulators.world import Kind, World
 
 _START_SECONDS = 10.0
 VENDORS: dict[Kind, type[Google] | type[Entra] | type[Okta]] = {"google": Google, "entra": Entra, "okta": Okta}
-SECRET_NAMES: dict[Kind, str] = {
-    "google": "GOOGLE_SERVICE_ACCOUNT",
-    "entra": "ENTRA_CLIENT_SECRET",
-    "okta": "OKTA_TOKEN",
-}
 
 
-class Simulator:
+class Simulator(Reachable):
     """One simulated directory on 127.0.0.1. `port` 0 takes a free one; `latency` is seconds per answer.
 
     `fault` names drills that are on from the start (faults.py); `dpop` makes Okta's service app prove its key.
@@ -121,23 +115,12 @@ class Simulator:
         return self.vendor.credentials(self.url)
 
     @property
-    def secret(self) -> str:
-        """The text that belongs into the environment variable or file that `configuration` names."""
-        found = self.credentials[self.vendor.sensitive_key]
-        return found if isinstance(found, str) else json.dumps(found)
+    def sensitive_key(self) -> str:
+        return self.vendor.sensitive_key
 
-    def configuration(self, id: str, workspace: str, *, env: str = "", file: Path | None = None) -> str:  # noqa: A002
-        """A `[[directory]]` block (contract.md) for this simulator; the secret is read from `file`, else from `env`."""
-        where = {"file": str(file)} if file else {"env": env or SECRET_NAMES[self.kind]}
-        keys = {"id": id, "workspace": workspace, "kind": self.kind, **self.vendor.keys(self.url)}
-        return directory_block(keys, self.vendor.sensitive_key, where)
-
-
-def directory_block(keys: dict[str, str], sensitive_key: str, where: dict[str, str]) -> str:
-    """TOML: a JSON string is a TOML basic string."""
-    lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
-    ((source, place),) = where.items()
-    return "\n".join(["[[directory]]", *lines, f"{sensitive_key} = {{ {source} = {json.dumps(place)} }}", ""])
+    @property
+    def keys(self) -> dict[str, str]:
+        return self.vendor.keys(self.url)
 
 
 def simulate(kind: Kind, users: int = 100, groups: int = 12, **generated: Any) -> Simulator:
