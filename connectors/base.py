@@ -165,6 +165,16 @@ class ConnectorConfig(BaseModel):
     role_attribute: ClassVar[str] = "jamie_role"
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often and how patiently one request is repeated (transport.py); times in seconds."""
+
+    attempts: int = 6  # of RETRY: 0.5 + 1 + 2 + 4 + 8 s at most
+    throttles: int = 40  # of THROTTLE, which the deadline bounds as well
+    first: float = 0.5
+    longest: float = 30.0
+
+
 @dataclass(frozen=True)
 class Opened:
     """What a connector is opened with besides its Config."""
@@ -172,6 +182,7 @@ class Opened:
     directory: str  # the directory's id, for messages
     deadline: float = 3600.0  # seconds a whole pull may take
     headers: Mapping[str, str] = field(default_factory=dict)
+    patience: Patience = Patience()
 
 
 class Connector(Protocol):

@@ -176,6 +176,7 @@ class Entra:
             limiter=Limiter(_AT_ONCE, pace),
             renew=self._session.renew,
             deadline=opened.deadline,
+            patience=opened.patience,
         )
 
     async def check(self, wanted: Wanted) -> list[Finding]:

@@ -122,6 +122,7 @@ class Google:
             limiter=Limiter(AT_ONCE, budget=Budget(_BURST, _PER_SECOND)),
             renew=sdk.renew,
             deadline=opened.deadline,
+            patience=opened.patience,
         )
 
     async def check(self, wanted: Wanted) -> list[Finding]:

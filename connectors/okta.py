@@ -124,6 +124,7 @@ class Okta:
             limiter=Limiter(_AT_ONCE, pace),
             renew=self._session.renew if config.token is None else None,
             deadline=opened.deadline,
+            patience=opened.patience,
         )
 
     async def check(self, wanted: Wanted) -> list[Finding]:

@@ -27,7 +27,7 @@ from typing import NoReturn
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from connectors.base import ConnectorError, Counts, Malformed, NotReadable, Refused, Resync, Unavailable
+from connectors.base import ConnectorError, Counts, Malformed, NotReadable, Patience, Refused, Resync, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +75,6 @@ _ERRORS: Mapping[Action, type[ConnectorError]] = {
 }
 _AGAIN = frozenset({Action.RETRY, Action.THROTTLE, Action.RENEW})
 _TRY_LATER = "nothing to do: the next run tries again"
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How often and how patiently one request is repeated; times in seconds."""
-
-    attempts: int = 6  # of RETRY: 0.5 + 1 + 2 + 4 + 8 s at most
-    throttles: int = 40  # of THROTTLE, which the deadline bounds as well
-    first: float = 0.5
-    longest: float = 30.0
 
 
 _OVER = "the time for this read is over"
@@ -203,7 +193,7 @@ class Transport:
         limiter: Limiter | None = None,
         renew: Callable[[], Awaitable[None]] | None = None,
         deadline: float = 3600.0,
-        policy: Policy = Policy(),
+        patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: Callable[[], float] = random.random,
@@ -214,7 +204,7 @@ class Transport:
         self._judge = judge
         self._errors = errors
         self._renew = renew
-        self._policy = policy
+        self._patience = patience or Patience()
         self._clock = clock
         self._rng = rng
         self._retrying = AsyncRetrying(
@@ -308,12 +298,12 @@ class Transport:
         if verdict.wait is not None:
             return verdict.wait + 0.1 * self._rng()
         step = min(call.tries + call.throttles - 1, 30)
-        return min(self._policy.longest, self._policy.first * 2.0**step) * (0.5 + self._rng() / 2)
+        return min(self._patience.longest, self._patience.first * 2.0**step) * (0.5 + self._rng() / 2)
 
     def _stop(self, state: RetryCallState) -> bool:
         """Whether the policy or the deadline forbids another attempt; if not, a throttle holds everybody back."""
         call, verdict = _read(state)
-        if call.tries >= self._policy.attempts or call.throttles >= self._policy.throttles:
+        if call.tries >= self._patience.attempts or call.throttles >= self._patience.throttles:
             return True
         if self._clock() + state.upcoming_sleep > self._deadline:
             return True

@@ -1,5 +1,6 @@
 """A simulator as a running server: in a thread (`with Simulator(…)`) or in the foreground (`serve_forever`)."""
 
+import asyncio
 import datetime as dt
 import signal
 import socket
@@ -21,6 +22,7 @@ from rosterd.simulators.web import Vendor
 from rosterd.simulators.world import Kind, World
 
 _START_SECONDS = 10.0
+_STOP_SECONDS = 1.0  # for answers that are under way
 VENDORS: dict[Kind, type[Google] | type[Entra] | type[Okta]] = {"google": Google, "entra": Entra, "okta": Okta}
 
 
@@ -29,8 +31,9 @@ class Simulator(Reachable):
 
     `fault` names drills that are on from the start (faults.py); `dpop` makes Okta's service app prove its key.
 
-    `credentials` holds what a client needs (throwaway, made for this server): okta `token`, `client_id`, `private_key`;
-    entra `tenant_id`, `client_id`, `client_secret`; google `service_account`, `subject`, `customer`.
+    `credentials` holds what a client needs (throwaway: secrets of this server, a key pair of this process): okta
+    `token`, `client_id`, `private_key`; entra `tenant_id`, `client_id`, `client_secret`; google `service_account`,
+    `subject`, `customer`.
     """
 
     def __init__(self, kind: Kind, world: World, *, port: int = 0, latency: float = 0.0,
@@ -51,14 +54,14 @@ class Simulator(Reachable):
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server: uvicorn.Server | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     # -- running --------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> "Simulator":
         app = wire.exposed(self.vendor.starlette(*control.routes(self.vendor)))
-        server = self._server = uvicorn.Server(_configuration(app))
+        server = self._server = _Server(_configuration(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread = thread
         thread.start()
@@ -76,7 +79,7 @@ class Simulator(Reachable):
     def stop(self) -> None:
         """Closes every connection and waits for the thread; can be called twice."""
         if self._server is not None:
-            self._server.should_exit = True
+            self._server.end()
         if self._thread is not None:
             self._thread.join(_START_SECONDS)
         self._server = self._thread = None
@@ -143,6 +146,41 @@ def serve_forever(simulator: Simulator, announce: Callable[[Simulator], None] = 
             signal.signal(number, handler)
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, ending as soon as it is told to: by itself it looks for that ten times a second, and then waits for a
+    tenth of a second more. Tests and the demo start and stop simulators by the hundred.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def end(self) -> None:
+        """Can be called from any thread, at any time."""
+        self.should_exit = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._told.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        await self._told.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's argument
+        """Closes what is idle, waits for answers that are under way; whatever is left is cancelled with the loop."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        deadline = time.monotonic() + _STOP_SECONDS
+        # uvicorn's connections take themselves out of the set, and say nothing.
+        while self.server_state.connections and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+
+
 def _configuration(app: Any) -> uvicorn.Config:
     # uvicorn takes httptools by itself when it is installed; dates are the world's own.
     return uvicorn.Config(
@@ -155,5 +193,4 @@ def _configuration(app: Any) -> uvicorn.Config:
         access_log=False,
         date_header=False,
         server_header=False,
-        timeout_graceful_shutdown=1,
     )

@@ -1,5 +1,6 @@
 """Signed assertions: the key pair of a made-up client, and reading what a client signed."""
 
+from functools import cache
 from typing import Any
 
 import jwt
@@ -10,19 +11,23 @@ _ALGORITHMS = ["RS256", "PS256", "ES256"]
 
 
 def key_of(kept: dict[str, str]) -> tuple[str, str]:
-    """(private PKCS#8 PEM, public PEM): the pair that is kept, else a new RSA key, which is kept from now on."""
+    """(private PKCS#8 PEM, public PEM): the pair that is kept, else this process's own RSA key, kept from now on."""
     if "private_key" not in kept:
-        kept["private_key"], kept["public_key"] = _fresh_key()
+        kept["private_key"], kept["public_key"] = _own_key()
     return kept["private_key"], kept["public_key"]
 
 
-def _fresh_key() -> tuple[str, str]:
+def fresh_key() -> tuple[str, str]:
+    """A new pair."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return private.decode(), key.public_key().public_bytes(
         pem, serialization.PublicFormat.SubjectPublicKeyInfo
     ).decode()
+
+
+_own_key = cache(fresh_key)  # finding the primes takes longer than starting a simulator
 
 
 def claims_of(assertion: str, public_key: str, *required: str) -> dict[str, Any]:

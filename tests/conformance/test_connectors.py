@@ -4,6 +4,7 @@ Each test runs once per row of `connectors.CONNECTORS`: a new connector is held 
 """
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +20,7 @@ from connectors import CONNECTORS, config
 from connectors.base import ConnectorError, Counts, Malformed, Refused, Unavailable
 from reconciler.model import CollectionEnd, Completeness, GroupsSeen, Observation, UsersSeen, Wanted
 from rosterd.simulators import Simulator, World
+from rosterd.simulators.signing import fresh_key
 from rosterd.simulators.world import Group, Kind
 from tests.connectors.directories import break_, check, connect, ends, members, pull
 
@@ -220,8 +222,8 @@ def test_a_wrong_secret_is_refused_with_the_way_out(simulator: Simulator, tmp_pa
 def wrong_secret(simulator: Simulator) -> str:
     if simulator.kind != "google":
         return "00wrongwrongwrong"
-    with Simulator("google", World("google")) as other:
-        return other.secret.replace(other.url, simulator.url)
+    private_key, _ = fresh_key()
+    return json.dumps({**json.loads(simulator.secret), "private_key": private_key})
 
 
 def test_a_directory_that_is_not_there_is_unavailable(simulator: Simulator, tmp_path: Path) -> None:

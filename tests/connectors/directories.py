@@ -9,10 +9,12 @@ from typing import Any
 from starlette.responses import Response
 
 from connectors import config, open_connector
-from connectors.base import Connector, Finding, Opened
+from connectors.base import Connector, Finding, Opened, Patience
 from reconciler.model import CollectionEnd, MembersSeen, Observation, Wanted
 from rosterd.simulators import Simulator
 from rosterd.simulators.web import Call, Endpoint, Refusal
+
+QUICK = Patience(first=0.01)  # all the attempts that there are, without the waiting between them
 
 
 def connect(
@@ -24,7 +26,7 @@ def connect(
     block = tomllib.loads(simulator.configuration("acme", "acme", file=file))["directory"][0]
     keys = {key: value for key, value in block.items() if key not in ("id", "workspace", "kind")} | changed
     keys = {key: value for key, value in keys.items() if value is not None}
-    return open_connector(config(simulator.kind)(**keys), Opened("acme", deadline=deadline))
+    return open_connector(config(simulator.kind)(**keys), Opened("acme", deadline, patience=QUICK))
 
 
 def pull(connector: Connector, wanted: Wanted) -> list[Observation]:

@@ -5,13 +5,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from connectors.base import ConnectorError, Counts, Malformed, NotReadable, Refused, Resync, Unavailable
+from connectors.base import ConnectorError, Counts, Malformed, NotReadable, Patience, Refused, Resync, Unavailable
 from connectors.transport import (
     Action,
     Answer,
     Budget,
     Limiter,
-    Policy,
     Send,
     Transport,
     Verdict,
@@ -109,7 +108,7 @@ def test_what_may_succeed_later_is_sent_again(outcomes: Iterable[int | Exception
 def test_back_off_doubles_up_to_the_longest_wait() -> None:
     time = Time()
     with pytest.raises(Unavailable):
-        call(transport(time, policy=Policy(attempts=7, first=1.0, longest=10.0)), *[500] * 7)
+        call(transport(time, patience=Patience(attempts=7, first=1.0, longest=10.0)), *[500] * 7)
     assert time.slept == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
 
 
@@ -196,7 +195,7 @@ def test_a_throttle_holds_everybody_and_is_counted_once() -> None:
 
 
 def test_endless_throttling_ends() -> None:
-    through = transport(Time(), deadline=1e9, policy=Policy(throttles=3))
+    through = transport(Time(), deadline=1e9, patience=Patience(throttles=3))
     with pytest.raises(Unavailable, match="slow down"):
         call(through, *[429] * 4)
     assert through.counts.requests == 3
