@@ -11,6 +11,7 @@ from reconciler.model import DirectoryGroup
 from reconciler.policy import Policy
 from reconciler.teams import closure
 from store.database import bulk, rows, scalar
+from store.history import Keeper
 from store.mirror import bound, directory_row, groups_of, nested
 
 
@@ -21,7 +22,8 @@ class Promotion:
         self._connection, self._policy, self._now = connection, policy, now
         self._directory = policy.directory
         row = directory_row(connection, policy.directory)
-        self._mark = row.generation + 1
+        self.generation = row.generation + 1  # what the mirror will be
+        self._was = Keeper(self._run, self.generation)
         self.distrusted: list[str] = []
         # Before the first plan, which compares everybody, marking people would be writing for nobody.
         self._planned = bool(row.policy_digest)
@@ -32,7 +34,7 @@ class Promotion:
         )
 
     def _run(self, sql: str) -> None:
-        known = {"d": self._directory, "now": self._now, "mark": self._mark}
+        known = {"d": self._directory, "now": self._now, "mark": self.generation}
         self._connection.execute(text(sql), {name: value for name, value in known.items() if f":{name}" in sql})
 
     def settle(self) -> None:
@@ -53,6 +55,7 @@ class Promotion:
     def people(self) -> None:
         """New and changed people, and those of whom it is established that they are gone."""
         if self._first:
+            self._was.newcomers()
             self._run(
                 "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
                 " SELECT :d, external_id, state, evidence, match_key, :now, body FROM stage_user"
@@ -69,6 +72,7 @@ class Promotion:
             " ON m.directory = :d AND m.external_id = s.external_id WHERE s.state <> 'gone' AND"
             " (m.external_id IS NULL OR m.state <> s.state OR m.body <> s.body OR m.match_key <> s.match_key)"
         )
+        self._was.people(gone=False)
         self._run(
             "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
             " SELECT :d, s.external_id, s.state, s.evidence, s.match_key, :now, s.body FROM stage_changed c"
@@ -88,6 +92,7 @@ class Promotion:
             " AND k.external_id = s.external_id WHERE s.state = 'gone' AND NOT EXISTS"
             " (SELECT 1 FROM mirror_user m WHERE m.directory = :d AND m.external_id = s.external_id)"
         )
+        self._was.people(gone=True)
         self._run(
             "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
             " SELECT :d, s.external_id, 'gone', s.evidence, s.match_key, :now, s.body FROM stage_changed c"
@@ -98,6 +103,7 @@ class Promotion:
 
     def groups(self, *, complete: bool) -> None:
         """Groups as listed; those that the directory gave up, or that a complete listing does not hold, are gone."""
+        self._was.groups()
         self._run(
             "INSERT INTO mirror_group (directory, external_id, name, email, gone)"
             " SELECT :d, s.external_id, s.name, s.email, FALSE FROM stage_group s LEFT JOIN mirror_group g"
@@ -111,6 +117,7 @@ class Promotion:
                 "INSERT INTO stage_group_gone SELECT external_id FROM mirror_group WHERE directory = :d AND NOT gone"
                 " AND NOT EXISTS (SELECT 1 FROM stage_group s WHERE s.external_id = mirror_group.external_id)"
             )
+        self._was.groups_gone()
         self._run(
             "UPDATE mirror_group SET gone = TRUE, members_digest = NULL WHERE directory = :d AND NOT gone"
             " AND external_id IN (SELECT external_id FROM stage_group_gone)"
@@ -132,6 +139,7 @@ class Promotion:
             "INSERT INTO mirror_edge (directory, group_id, member_id, nested)"
             " SELECT :d, group_id, member_id, nested FROM stage_edges_changed"
         )
+        self._was.edges()
         self._run("INSERT INTO stage_edges_changed SELECT group_id, member_id, nested FROM stage_edges_gone")
 
     def _edges_gone(self) -> None:
@@ -190,7 +198,7 @@ class Promotion:
             " WHERE directory = :d AND nested = FALSE AND group_id IN :below"
             " ON CONFLICT (directory, external_id) DO UPDATE SET mark = excluded.mark"
         ).bindparams(bindparam("below", expanding=True))
-        self._connection.execute(sql, {"d": self._directory, "mark": self._mark, "below": sorted(below)})
+        self._connection.execute(sql, {"d": self._directory, "mark": self.generation, "below": sorted(below)})
 
     def note(self, *, users: bool, groups: bool, short: bool) -> None:
         """The directory's own row: generation, what was complete when; names resolved to ids; groups read whole."""

@@ -13,6 +13,7 @@ from reconciler.report import ActionRow, Cause, Counts, Report
 from reconciler.sync import Mode
 from store.apply import Batch, apply_batch
 from store.database import Store, bulk, rows, scalar
+from store.history import opened
 from store.leases import Held
 from store.mirror import directory_row
 
@@ -63,6 +64,7 @@ class RunTasks:
                     "report": msgspec.json.encode(report).decode(),
                 },
             )
+            opened(connection, report.run, self._policy, self._now())
 
     def record(self, actions: Iterable[Action], *, settled: Sequence[str], scope: dict[str, bool]) -> None:
         """Writes a chunk of the plan; marks its people pending, clears the settled ones, notes who is in scope."""
@@ -184,12 +186,16 @@ class RunTasks:
                     {"d": self._policy.directory, "mark": self._mark, "run": self._run},
                 )
             connection.execute(
-                text("UPDATE run SET state = :state, ended = :ended, report = :report WHERE id = :run"),
+                text(
+                    "UPDATE run SET state = :state, ended = :ended, report = :report,"
+                    " generation = coalesce(:mark, generation) WHERE id = :run"
+                ),
                 {
                     "state": report.state,
                     "ended": report.ended,
                     "report": msgspec.json.encode(report).decode(),
                     "run": self._run,
+                    "mark": self._mark or None,  # what was planned; a run without a plan is of what it found
                 },
             )
 

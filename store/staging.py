@@ -29,6 +29,7 @@ from reconciler.model import (
 from reconciler.policy import Policy, match_key
 from reconciler.report import Complete
 from store.database import Store, bulk, rows, scalar, translated
+from store.history import promoted
 from store.leases import Held
 from store.mirror import directory_row, groups_of
 from store.promotion import Promotion
@@ -224,6 +225,8 @@ class Staging:
             promotion.edges()
             promotion.mark()
             promotion.note(users=users, groups=groups, short=self._short() or bool(short))
+            if self._lease is not None:
+                promoted(connection, self._lease.run, promotion.generation)
             if self._ended("users", Completeness.COMPLETE):
                 promotion.listed(identity=self._identity, suspect=suspect)
             unread = {end.group for end in self._ends if end.collection == "members" and _partial(end)}
