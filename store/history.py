@@ -1,4 +1,4 @@
-"""What was: before-images of the mirror, and the policies that runs followed.
+"""What was: before-images of the mirror, and which mirror and policy each run was about.
 
 Every promotion after the first keeps the rows that it replaces, in its own transaction: what is kept follows what
 changed. With the present rows they say what the mirror held after any promotion. Writing it is here; reading one
@@ -7,13 +7,11 @@ person back from it is past.py.
 
 from collections.abc import Callable
 
-import msgspec
 from sqlalchemy import Connection, text
 
 from reconciler.policy import Policy
 from store.mirror import peek
-
-_json = msgspec.json.Encoder(order="deterministic").encode
+from store.policies import keep
 
 
 class Keeper:
@@ -74,24 +72,13 @@ def _nothing(_sql: str) -> None:
 
 
 def opened(connection: Connection, run: str, policy: Policy, now: str) -> None:
-    """A run begins: it follows this policy, on the mirror as it is until the run's own promotion.
-
-    Limits are not kept: they are no part of the digest, and what they held is said in the report.
-    """
+    """A run begins: it follows this policy, on the mirror as it is until the run's own promotion."""
     row = peek(connection, policy.directory)
-    digest = policy.digest
     connection.execute(
         text("UPDATE run SET generation = :g, policy = :p WHERE id = :run"),
-        {"g": row.generation if row else 0, "p": digest, "run": run},
+        {"g": row.generation if row else 0, "p": policy.digest, "run": run},
     )
-    body = _json(msgspec.structs.replace(policy, limits={})).decode()
-    connection.execute(
-        text(
-            "INSERT INTO policy (digest, directory, used_at, body) VALUES (:p, :d, :now, :body)"
-            " ON CONFLICT (digest, directory) DO UPDATE SET used_at = excluded.used_at"
-        ),
-        {"p": digest, "d": policy.directory, "now": now, "body": body},
-    )
+    keep(connection, policy, now)
 
 
 def promoted(connection: Connection, run: str, mark: int) -> None:
