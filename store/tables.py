@@ -8,6 +8,7 @@ history:    mirror_user_was, mirror_group_was, mirror_edge_was (what each promot
 policy:     policy, mapping
 workspace:  member, member_role, team, team_member
 runs:       run, action, lease
+safety:     run_tally, decision, refusal, health
 """
 
 from sqlalchemy import Index, String, Text
@@ -234,7 +235,7 @@ class TeamMember(SQLModel, table=True):
 
 class Run(SQLModel, table=True):
     """A run and, once it ended, its report without actions as JSON. `generation` and `policy` (a digest) say which
-    mirror was planned under which policy."""
+    mirror was planned under which policy, `managed` how many members limits were measured against."""
 
     __tablename__ = "run"
     __table_args__ = (Index("run_directory", "directory", "began"),)
@@ -247,6 +248,7 @@ class Run(SQLModel, table=True):
     report: str = Field(sa_type=Text)
     generation: int | None = None
     policy: str | None = Field(default=None, sa_type=Id)
+    managed: int | None = None
 
 
 class ActionRecord(SQLModel, table=True):
@@ -282,3 +284,61 @@ class Lease(SQLModel, table=True):
     host: str
     pid: int
     expires_at: str
+
+
+class RunTally(SQLModel, table=True):
+    """How many actions of a step, with this evidence ("" for none), a run left in a state: what windows add up."""
+
+    __tablename__ = "run_tally"
+    __table_args__ = (Index("run_tally_window", "workspace", "ended"),)
+    run: str = Field(primary_key=True, sa_type=Id)
+    step: int = Field(primary_key=True)
+    evidence: str = Field(primary_key=True)
+    state: str = Field(primary_key=True)
+    workspace: str = Field(sa_type=Id)
+    directory: str = Field(sa_type=Id)
+    ended: str
+    number: int
+
+
+class Decision(SQLModel, table=True):
+    """What a person decided about a cluster that a guard held: it holds for exactly the actions behind `digest`."""
+
+    __tablename__ = "decision"
+    __table_args__ = (Index("decision_directory", "directory", "decided_at"),)
+    run: str = Field(primary_key=True, sa_type=Id)
+    cluster: str = Field(primary_key=True, sa_type=Id)
+    workspace: str = Field(sa_type=Id)
+    directory: str = Field(sa_type=Id)
+    digest: str
+    verdict: str
+    decided_by: str = ""
+    decided_at: str
+    expires_at: str | None = None
+
+
+class Refusal(SQLModel, table=True):
+    """An action that is not to be planned again as it is: rejected, or undone. Over once another is planned."""
+
+    __tablename__ = "refusal"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    directory: str = Field(primary_key=True, sa_type=Id)
+    external_id: str = Field(primary_key=True, sa_type=Id)
+    digest: str = Field(primary_key=True, sa_type=Id)
+    code: str
+    run: str = Field(sa_type=Id)
+    at: str
+
+
+class Health(SQLModel, table=True):
+    """How reading a directory went lately. `until`: nothing is scheduled before; None with "paused": a person acts."""
+
+    __tablename__ = "health"
+    directory: str = Field(primary_key=True, sa_type=Id)
+    state: str
+    failures: int = 0
+    since: str | None = None
+    until: str | None = None
+    code: str = ""
+    message: str = Field(default="", sa_type=Text)
+    clean_at: str | None = None
