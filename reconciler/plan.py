@@ -10,8 +10,8 @@ Deciding is in decide.py; judging a plan in guard.py.
 from collections import Counter
 from collections.abc import Iterable
 from enum import IntEnum
-from hashlib import sha256
-from typing import Literal
+from hashlib import blake2b, sha256
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -112,13 +112,31 @@ class Plan(Frozen, frozen=True):
         return msgspec.json.decode(text, type=cls)
 
 
+class Cluster(NamedTuple):
+    """What is judged, held and approved together: actions of one step, with one evidence ("" for none), one cause."""
+
+    step: Step
+    evidence: str
+    cause: str
+
+    @property
+    def key(self) -> str:
+        """The name by which a person picks it: the change and eight hex digits, the same in every run."""
+        digits = blake2b(f"{self.step}\0{self.evidence}\0{self.cause}".encode(), digest_size=4).hexdigest()
+        return f"{self.step.change}-{digits}"
+
+
 class Tally:
-    """Counts, causes and digest of a plan, folded while its actions stream past in order of external id."""
+    """Counts, clusters and digest of a plan, folded while its actions stream past in order of external id.
+
+    `leaving` says who leaves which team, by cluster.
+    """
 
     def __init__(self) -> None:
         self.steps: Counter[Step] = Counter()
         self.kinds: Counter[str] = Counter()
-        self.causes: Counter[tuple[Step, str]] = Counter()
+        self.clusters: Counter[Cluster] = Counter()
+        self.leaving: dict[str, Counter[Cluster]] = {}
         self.skipped = 0
         self._hashes = {step: sha256() for step in Step}
 
@@ -131,7 +149,10 @@ class Tally:
                 continue
             self.steps[action.step] += 1
             self.kinds[action.kind] += 1
-            self.causes[action.step, action.cause] += 1
+            cluster = Cluster(action.step, action.evidence or "", action.cause)
+            self.clusters[cluster] += 1
+            if action.step is Step.LEAVE_TEAM:
+                self.leaving.setdefault(str(action.before.get("team", "")), Counter())[cluster] += 1
 
     @property
     def planned(self) -> int:

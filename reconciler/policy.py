@@ -86,7 +86,7 @@ class Policy(Frozen, frozen=True):
     rules: tuple[RoleRule, ...] = ()
     teams: tuple[TeamMapping, ...] = ()
     protected: frozenset[str] = frozenset()
-    limits: dict[Change, Limit] = {}
+    limits: dict[str, Limit] = {}  # by the key in configuration: guard.py
 
     @property
     def refs(self) -> tuple[str, ...]:

@@ -60,17 +60,23 @@ class Transport(msgspec.Struct, frozen=True):
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """A cluster of actions of one kind with one cause."""
+    """A cluster of actions of one kind with one evidence and cause. `cluster` is the name under which it can be
+    approved; a held one has the sentence that says why, the `limit` that held it, and the `digest` of its actions."""
 
     cause: str
     kind: str
     count: int
     held: bool
     sentence: str = ""
+    cluster: str = ""
+    evidence: str | None = None
+    limit: str = ""
+    digest: str = ""
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One pass of the loop. Times are RFC 3339 in UTC; phases are seconds."""
+    """One pass of the loop. Times are RFC 3339 in UTC; phases are seconds; `managed` is how many members percentages
+    were measured against."""
 
     run: str
     workspace: str
@@ -88,6 +94,7 @@ class Report(msgspec.Struct, frozen=True):
     causes: tuple[Cause, ...] = ()
     warnings: tuple[str, ...] = ()
     planned_only: bool = False
+    managed: int = 0
     error: dict[str, str] | None = None
 
     @property

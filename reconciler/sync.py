@@ -4,7 +4,7 @@ It drives ports (protocols) and does no I/O of its own; the shell gives it a con
 Killed anywhere and run again, it converges: what is not applied stays pending in the mirror.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from reconciler.context import Context
 from reconciler.decide import decide
 from reconciler.errors import CursorExpired, DirectoryError
-from reconciler.guard import Hold, judge
+from reconciler.guard import Gauges, Hold, judge
 from reconciler.holders import with_stays
 from reconciler.match import Subject
 from reconciler.model import Member, Observation, Wanted
@@ -148,8 +148,8 @@ class Ports(Protocol):
         """Opens the run in the store; `report` is its header so far."""
         ...
 
-    def managed(self) -> int:
-        """How many members of the workspace are managed by a directory."""
+    def gauges(self, teams: Collection[str]) -> Gauges:
+        """What limits are measured against; `teams` are those that a plan takes people out of."""
         ...
 
     def now(self) -> str:
@@ -196,14 +196,15 @@ async def sync(job: Job, ports: Ports) -> Report:
         return _finish(report, ports, tasks, watch, whole=False)
     with watch.phase("plan"):
         tally, warnings = _plan(job, ports, tasks)
-        verdict = judge(job.policy, tally, ports.managed())
+        gauges = ports.gauges(tally.leaving)
+        verdict = judge(job.policy, tally, gauges)
         tasks.hold(verdict.holds)
     if job.apply:
         with watch.phase("apply"):
             for done in tasks.apply():
                 ports.progress("apply", done, tally.planned - verdict.held)
     report = msgspec.structs.replace(report, complete=complete, digest=tally.digest, warnings=warnings)
-    report = _with_counts(report, tasks, {(hold.step.kind, hold.cause): hold.sentence for hold in verdict.holds})
+    report = _with_counts(msgspec.structs.replace(report, managed=gauges.managed), tasks, verdict.holds)
     return _finish(report, ports, tasks, watch, whole=complete.whole)
 
 
@@ -265,10 +266,14 @@ def _plan_chunk(context: Context, chunk: Sequence[Subject], tally: Tally, tasks:
     tasks.record(actions, settled=settled, scope=scope)
 
 
-def _with_counts(report: Report, tasks: Tasks, sentences: Mapping[tuple[str, str], str]) -> Report:
+def _with_counts(report: Report, tasks: Tasks, holds: Iterable[Hold]) -> Report:
     counts, causes = tasks.counts(in_plan=report.planned_only)
+    why = {hold.cluster.key: hold for hold in holds}
     explained = tuple(
-        msgspec.structs.replace(cause, sentence=sentences.get((cause.kind, cause.cause), "")) for cause in causes
+        msgspec.structs.replace(cause, sentence=why[cause.cluster].sentence, limit=why[cause.cluster].limit)
+        if cause.held and cause.cluster in why
+        else cause
+        for cause in causes
     )
     return msgspec.structs.replace(report, counts=counts, causes=explained)
 

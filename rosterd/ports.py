@@ -3,22 +3,23 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
 from connectors.base import Connector
+from reconciler.guard import Gauges
 from reconciler.model import Observation, Wanted
 from reconciler.policy import Policy
 from reconciler.report import Report, Transport
 from reconciler.sync import Job, Mode, Progress, sync
 from store.database import Store
+from store.gauges import gauges
 from store.leases import RENEW, Held, Renewal, give_back, stamp, take
 from store.mirror import bound, cursor_of, peek
 from store.runs import RunTasks
 from store.snapshot import View
 from store.staging import Staging
-from store.workspace import managed
 
 
 def now() -> str:
@@ -99,9 +100,9 @@ class RunPorts:
         self._tasks.open(report)
         return self._tasks
 
-    def managed(self) -> int:
-        """How many active members of the workspace are managed by a directory."""
-        return managed(self._store, self._policy.workspace)
+    def gauges(self, teams: Collection[str]) -> Gauges:
+        """What limits are measured against."""
+        return gauges(self._store, self._policy, teams, self._clock())
 
     def now(self) -> str:
         """RFC 3339 UTC."""

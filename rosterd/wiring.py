@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from pydantic import PrivateAttr
 
@@ -17,7 +17,7 @@ import connectors
 from connectors.base import Connector, ConnectorConfig, Finding, Opened, Refused, SecretRef
 from reconciler.errors import RunError
 from reconciler.model import key
-from reconciler.policy import Change, Limit, Policy, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
+from reconciler.policy import Limit, Policy, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
 from reconciler.report import Report
 from reconciler.sync import Progress
 from rosterd.ports import run_once
@@ -82,12 +82,8 @@ def _axes(workspace: WorkspaceSettings) -> tuple[RoleAxis, ...]:
     )
 
 
-def _limits(limits: Limits) -> dict[Change, Limit]:
-    changes: tuple[Change, ...] = get_args(Change)
-    written = {change: limits.of(change) for change in changes}
-    return {
-        change: Limit(limit.count, limit.percent, limit.floor) for change, limit in written.items() if not limit.off
-    }
+def _limits(limits: Limits) -> dict[str, Limit]:
+    return {key: Limit(limit.count, limit.percent, limit.floor) for key, limit in limits.written().items()}
 
 
 # -- what has to be opened ----------------------------------------------------------------------------------------

@@ -7,12 +7,13 @@ import msgspec
 from sqlalchemy import Connection, text
 
 from reconciler.guard import Hold
-from reconciler.plan import KINDS, Action, Step
+from reconciler.plan import KINDS, Action, Cluster, Step
 from reconciler.policy import Policy
 from reconciler.report import ActionRow, Cause, Counts, Report
 from reconciler.sync import Mode
 from store.apply import Batch, apply_batch
 from store.database import Store, bulk, rows, scalar
+from store.gauges import tallied
 from store.history import opened
 from store.leases import Held
 from store.mirror import directory_row
@@ -47,6 +48,9 @@ class RunTasks:
         """Writes the run's row and closes those that a killed process of this directory left open."""
         with self._store.write() as connection:
             directory_row(connection, self._policy.directory)
+            sql = "SELECT id FROM run WHERE directory = :d AND state = 'running'"
+            for (killed,) in rows(connection, sql, d=self._policy.directory):
+                tallied(connection, killed, self._now())
             connection.execute(
                 text("UPDATE run SET state = 'failed', ended = :now WHERE directory = :d AND state = 'running'"),
                 {"d": self._policy.directory, "now": self._now()},
@@ -121,9 +125,12 @@ class RunTasks:
 
     def hold(self, holds: Iterable[Hold]) -> None:
         """Marks the actions of held clusters."""
-        listed = [(self._run, int(hold.step), hold.cause) for hold in holds]
+        listed = [(self._run, int(hold.step), hold.cause, hold.evidence) for hold in holds]
         if listed:
-            sql = "UPDATE action SET state = 'held', code = 'held' WHERE run = ? AND step = ? AND cause = ?"
+            sql = (
+                "UPDATE action SET state = 'held', code = 'held' WHERE run = ? AND step = ? AND cause = ?"
+                " AND coalesce(evidence, '') = ?"
+            )
             with self._store.write() as connection:
                 bulk(connection, f"{sql} AND state = 'planned'", listed)
 
@@ -158,8 +165,9 @@ class RunTasks:
             )
             causes = rows(
                 connection,
-                "SELECT cause, kind, count(*) AS many, state FROM action WHERE run = :run AND state <> 'skipped'"
-                " GROUP BY cause, kind, state ORDER BY many DESC, kind, cause LIMIT :most",
+                "SELECT cause, kind, count(*) AS many, state, step, evidence FROM action WHERE run = :run"
+                " AND state <> 'skipped' GROUP BY cause, kind, state, step, evidence"
+                " ORDER BY many DESC, kind, cause, step, evidence LIMIT :most",
                 run=self._run,
                 most=CAUSES,
             )
@@ -171,11 +179,12 @@ class RunTasks:
             seen=seen, in_scope=inside, unchanged=inside - touched, held=totals["held"], failed=totals["failed"],
             skipped=seen - inside + totals["skipped"], **kinds,
         )  # fmt: skip
-        return counts, tuple(Cause(cause, kind, count, state == "held") for cause, kind, count, state in causes)
+        return counts, tuple(_cause(row) for row in causes)
 
     def finish(self, report: Report) -> None:
         """Keeps the report; people whose every action was applied are not pending any more."""
         with self._store.write() as connection:
+            tallied(connection, self._run, report.ended or self._now())
             if not report.planned_only:
                 connection.execute(
                     text(
@@ -187,10 +196,11 @@ class RunTasks:
                 )
             connection.execute(
                 text(
-                    "UPDATE run SET state = :state, ended = :ended, report = :report,"
+                    "UPDATE run SET state = :state, ended = :ended, report = :report, managed = :managed,"
                     " generation = coalesce(:mark, generation) WHERE id = :run"
                 ),
                 {
+                    "managed": report.managed,
                     "state": report.state,
                     "ended": report.ended,
                     "report": msgspec.json.encode(report).decode(),
@@ -198,6 +208,12 @@ class RunTasks:
                     "mark": self._mark or None,  # what was planned; a run without a plan is of what it found
                 },
             )
+
+
+def _cause(row: Any) -> Cause:
+    cause, kind, count, state, step, evidence = row
+    cluster = Cluster(Step(step), evidence or "", cause)
+    return Cause(cause, kind, count, state == "held", cluster=cluster.key, evidence=evidence)
 
 
 def _action(row: Any) -> Action:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from store.database import Store, rows, scalar
+from store.database import Store, rows
 
 PAGE = 2000
 
@@ -80,10 +80,3 @@ def _line(row: Any, roles: dict[str, str], teams: set[str]) -> RosterMember:
         member, email, given, family, bool(active), bool(is_managed), directory, external_id, roles,
         tuple(sorted(teams)), *rest[:4],
     )  # fmt: skip
-
-
-def managed(store: Store, workspace: str) -> int:
-    """How many active members of the workspace are managed by a directory."""
-    sql = "SELECT count(*) FROM member WHERE workspace = :w AND managed AND active"
-    with store.read() as connection:
-        return int(scalar(connection, sql, w=workspace))

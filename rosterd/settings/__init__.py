@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from rosterd.settings.loading import check_secrets, find, load
     from rosterd.settings.model import (
         KINDS,
-        WINDOWS,
         DirectoryRole,
         DirectorySettings,
         DirectoryTeam,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KINDS",
-    "WINDOWS",
     "ConfigError",
     "DirectoryRole",
     "DirectorySettings",

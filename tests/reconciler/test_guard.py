@@ -2,10 +2,12 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
-from reconciler.guard import GUARDED, judge, tripped
+from reconciler.guard import GUARDED, Gauges, judge, tripped, windows
+from reconciler.model import Evidence
 from reconciler.plan import Action, Step, Tally
 from reconciler.policy import Change, Limit
 from tests.builders import policy
@@ -13,11 +15,28 @@ from tests.builders import policy
 _NUMBERS = itertools.count()
 
 
-def actions(step: Step, *clusters: tuple[str, int], state: str = "planned") -> Iterator[Action]:
+def actions(
+    step: Step,
+    *clusters: tuple[str, int],
+    state: Literal["planned", "skipped"] = "planned",
+    evidence: Evidence | None = None,
+    team: str = "Design",
+) -> Iterator[Action]:
+    before = {"team": team} if step is Step.LEAVE_TEAM else {}
     for cause, count in clusters:
         for _ in range(count):
             name = f"p{next(_NUMBERS)}"
-            yield Action(step, step.kind, name, f"{name}@acme.com", name, cause=cause, state=state)  # type: ignore[arg-type]
+            yield Action(
+                step,
+                step.kind,
+                name,
+                f"{name}@acme.com",
+                name,
+                before,
+                cause=cause,
+                state=state,
+                evidence=evidence,
+            )
 
 
 def tally(*found: Iterator[Action]) -> Tally:
@@ -27,8 +46,9 @@ def tally(*found: Iterator[Action]) -> Tally:
     return made
 
 
-def held(limits: dict[Change, Limit], made: Tally, managed: int = 100) -> dict[str, int]:
-    return {hold.cause: hold.count for hold in judge(policy(limits=limits), made, managed).holds}
+def held(limits: dict[str, Limit], made: Tally, managed: int = 100, **gauges: dict[str, int]) -> dict[str, int]:
+    verdict = judge(policy(limits=limits), made, Gauges(managed, **gauges))
+    return {hold.cause: hold.count for hold in verdict.holds}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +93,7 @@ def test_clusters_are_held_until_the_rest_is_below_the_limit() -> None:
 
 
 def test_clusters_of_one_size_are_held_in_a_stable_order() -> None:
-    limits: dict[Change, Limit] = {"deactivate": Limit(count=6)}
+    limits = {"deactivate": Limit(count=6)}
     one, other = ("a", 5), ("b", 5)
     assert held(limits, tally(actions(Step.DEACTIVATE, one, other))) == {"a": 5}
     assert held(limits, tally(actions(Step.DEACTIVATE, other, one))) == {"a": 5}
@@ -82,7 +102,7 @@ def test_clusters_of_one_size_are_held_in_a_stable_order() -> None:
 @pytest.mark.parametrize("change", sorted(GUARDED))
 def test_each_change_has_its_own_limit(change: Change) -> None:
     made = tally(*[actions(step, ("why", 10)) for step in Step])
-    verdict = judge(policy(limits={change: Limit(count=10)}), made, 100)
+    verdict = judge(policy(limits={change: Limit(count=10)}), made, Gauges(100))
     assert [(hold.step, hold.count) for hold in verdict.holds] == [(GUARDED[change], 10)]
     assert verdict.held == 10
 
@@ -98,8 +118,97 @@ def test_what_is_skipped_counts_for_no_limit() -> None:
 
 def test_the_sentence_says_what_where_and_what_to_do() -> None:
     made = tally(actions(Step.DEACTIVATE, ("no longer in the directory", 12)))
-    (hold,) = judge(policy(limits={"deactivate": Limit(percent=10, floor=5)}), made, 80).holds
+    (hold,) = judge(policy(limits={"deactivate": Limit(percent=10, floor=5)}), made, Gauges(80)).holds
     assert hold.sentence == (
-        "12 × deactivate held, 1 cause: no longer in the directory; 12 of 80 managed members (15 %) reaches the limit "
-        "of 10 %. Look at the plan; raise [workspace.limits] deactivate if it is right"
+        "12 deactivations held, 1 cause: no longer in the directory; 12 of 80 managed members (15 %) reaches the limit "
+        "of 10 % ([workspace.limits] deactivate)"
     )
+
+
+# -- evidence -------------------------------------------------------------------------------------------------------
+
+
+def leavers(**counts: int) -> Tally:
+    """So many deactivations of each evidence, a cause for each."""
+    return tally(*[actions(Step.DEACTIVATE, (name, n), evidence=Evidence(name)) for name, n in counts.items()])
+
+
+def test_an_evidence_with_a_limit_of_its_own_is_judged_by_that_alone() -> None:
+    limits = {
+        "deactivate": Limit(count=10),
+        "deactivate_tombstone": Limit(count=40),
+        "deactivate_absence": Limit(count=3),
+    }
+    assert held(limits, leavers(tombstone=39, status=5, scope=4)) == {}
+    assert held(limits, leavers(tombstone=40, status=5, scope=4)) == {"tombstone": 40}
+    assert held(limits, leavers(tombstone=39, absence=3)) == {"absence": 3}
+    assert held(limits, leavers(tombstone=39, absence=2, status=5, scope=5)) == {"scope": 5}
+
+
+def test_a_limit_of_an_evidence_that_is_off_lets_all_of_it_go() -> None:
+    limits = {"deactivate": Limit(count=10), "deactivate_status": Limit()}
+    assert held(limits, leavers(status=1000, scope=9)) == {}
+
+
+def test_of_clusters_of_one_size_the_less_certain_waits() -> None:
+    assert held({"deactivate": Limit(count=6)}, leavers(tombstone=5, absence=5)) == {"absence": 5}
+    assert held({"deactivate": Limit(count=6)}, leavers(status=5, scope=5)) == {"scope": 5}
+
+
+def test_one_cause_with_two_kinds_of_evidence_is_two_clusters() -> None:
+    gone = "no longer in the directory"
+    made = tally(
+        actions(Step.DEACTIVATE, (gone, 20), evidence=Evidence.ABSENCE),
+        actions(Step.DEACTIVATE, (gone, 5), evidence=Evidence.TOMBSTONE),
+    )
+    verdict = judge(policy(limits={"deactivate": Limit(count=10)}), made, Gauges(100))
+    assert [(hold.evidence, hold.count) for hold in verdict.holds] == [("absence", 20)]
+
+
+# -- windows ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_slow_bleed_trips_a_window() -> None:
+    limits = {"deactivate": Limit(count=10), "deactivate_24h": Limit(count=25)}
+    for before, waits in [(0, {}), (21, {}), (22, {"scope": 3}), (300, {"scope": 3})]:
+        assert held(limits, leavers(scope=3), used={"deactivate_24h": before}) == waits
+
+
+def test_a_window_counts_every_evidence_and_says_what_was_before() -> None:
+    limits = {"deactivate_tombstone": Limit(), "deactivate_7d": Limit(percent=30)}
+    verdict = judge(policy(limits=limits), leavers(tombstone=2), Gauges(100, {"deactivate_7d": 28}))
+    (sentence,) = [hold.sentence for hold in verdict.holds]
+    assert sentence == (
+        "2 deactivations held, 1 cause: tombstone; 30 of 100 managed members (30 %) reaches the limit of 30 %, 28 of "
+        "them in the 7d before ([workspace.limits] deactivate_7d)"
+    )
+
+
+def test_what_a_run_limit_holds_is_not_counted_by_a_window() -> None:
+    limits = {"deactivate": Limit(count=10), "deactivate_24h": Limit(count=25)}
+    assert held(limits, leavers(scope=40, status=3), used={"deactivate_24h": 20}) == {"scope": 40}
+
+
+def test_windows_are_read_off_their_keys() -> None:
+    keys = ["deactivate", "deactivate_1h", "leave_team_7d", "deactivate_absence", "leave_team_each"]
+    assert windows(keys) == {"deactivate_1h": (Step.DEACTIVATE, 3600), "leave_team_7d": (Step.LEAVE_TEAM, 604800)}
+
+
+# -- one team -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "waits"), [(60, {}), (20, {"left Ops": 10}), (0, {})])
+def test_a_team_that_would_lose_half_of_its_members_keeps_them(size: int, waits: dict[str, int]) -> None:
+    made = tally(
+        actions(Step.LEAVE_TEAM, ("left Ops", 10), team="Ops"), actions(Step.LEAVE_TEAM, ("left Art", 9), team="Art")
+    )
+    limits = {"leave_team": Limit(percent=90), "leave_team_each": Limit(percent=50, floor=10)}
+    assert held(limits, made, teams={"Ops": size, "Art": 9}) == waits
+
+
+def test_a_cause_that_empties_one_team_is_held_for_every_team_it_touches() -> None:
+    made = tally(
+        actions(Step.LEAVE_TEAM, ("group eng is gone", 10), team="Ops"),
+        actions(Step.LEAVE_TEAM, ("group eng is gone", 2), team="Art"),
+    )
+    assert held({"leave_team_each": Limit(percent=50)}, made, teams={"Ops": 10, "Art": 50}) == {"group eng is gone": 12}

@@ -1,13 +1,13 @@
 """The loop, driving ports that only remember what they were asked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from reconciler.errors import CursorExpired, DirectoryError, StoreError
-from reconciler.guard import Hold
+from reconciler.guard import Gauges, Hold
 from reconciler.match import Subject
 from reconciler.model import Member, Observation, UserGone, UsersSeen, Wanted
 from reconciler.plan import Action
@@ -71,8 +71,8 @@ class Ports:
         self.log.append(f"open {report.state}")
         return self
 
-    def managed(self) -> int:
-        return 100
+    def gauges(self, _teams: Collection[str]) -> Gauges:
+        return Gauges(managed=100)
 
     def now(self) -> str:
         return "2026-11-21T10:00:00.000Z"
@@ -153,7 +153,9 @@ class Ports:
     def counts(self, *, in_plan: bool) -> tuple[Counts, tuple[Cause, ...]]:
         self.log.append(f"counts {'plan' if in_plan else 'run'}")
         held = sum(hold.count for hold in self.held)
-        causes = tuple(Cause(hold.cause, hold.step.kind, hold.count, held=True) for hold in self.held)
+        causes = tuple(
+            Cause(hold.cause, hold.step.kind, hold.count, held=True, cluster=hold.cluster.key) for hold in self.held
+        )
         return Counts(seen=len(self.crowd), held=held, failed=self.failed), causes
 
     def finish(self, report: Report) -> None:
@@ -280,7 +282,7 @@ def test_what_trips_a_limit_is_held_before_the_first_write() -> None:
     report = run(ports, policy(limits={"deactivate": Limit(count=1)}))
     assert ports.log.index("hold 1") < ports.log.index("apply")
     assert report.state == "held"
-    assert report.causes[0].sentence.startswith("1 × deactivate held")
+    assert report.causes[0].sentence.startswith("1 deactivation held")
 
 
 def test_a_failure_weighs_more_than_a_hold() -> None:

@@ -10,7 +10,7 @@ import connectors
 from connectors.base import ConnectorConfig
 from rosterd.settings import ConfigError, check_secrets, connector_config, find, load
 from rosterd.settings.kinds import PULLED, config, own_keys
-from rosterd.settings.model import KINDS, DirectorySettings
+from rosterd.settings.model import EVIDENCE, KINDS, DirectorySettings
 from rosterd.settings.values import OFF, limit
 from tests.rosterd.files import CONNECTIONS, WORKSPACE, directory, loaded, problems, write
 
@@ -25,12 +25,33 @@ def test_the_smallest_file_has_the_documented_defaults(tmp_path: Path) -> None:
     assert (workspace.name, workspace.role, settings.directory) == ("acme", (), ())
     limits = workspace.limits
     assert limits.deactivate == limit(500, 10, 5)
-    assert limits.of("leave_team") == limit(None, 25, 20)
-    assert limits.of("demote") == limit(None, 25, 3)
-    assert limits.of("promote") == limit(None, 25, 5)
-    assert limits.of("update") == limit(None, 50, 50)
+    assert limits.leave_team == limit(None, 25, 20)
+    assert limits.demote == limit(None, 25, 3)
+    assert limits.promote == limit(None, 25, 5)
+    assert limits.update == limit(None, 50, 50)
     assert limits.create.off
-    assert limits.of("deactivate", "24h").off
+    assert limits.deactivate_24h == limit(None, 25, 20)
+    assert limits.deactivate_1h.off
+
+
+@pytest.mark.parametrize(
+    ("written", "evidence"),
+    [
+        ("", ["absence", "scope", "status", "tombstone"]),
+        ("deactivate = { count = 9 }", []),  # means every evidence
+        ("deactivate = { count = 9 }\ndeactivate_absence = { count = 2 }", ["absence"]),
+        ("deactivate_status = false", ["absence", "scope", "status", "tombstone"]),  # off is a limit of its own
+        ("deactivate = false", []),
+    ],
+)
+def test_evidence_follows_deactivate_when_only_that_is_written(
+    written: str, evidence: list[str], tmp_path: Path
+) -> None:
+    text = f'[[workspace]]\nid = "acme"\n[workspace.limits]\n{written}'
+    found = loaded(tmp_path, text).workspace[0].limits.written()
+    own = [key.removeprefix("deactivate_") for key in found if key.removeprefix("deactivate_") in EVIDENCE]
+    assert sorted(own) == evidence
+    assert ("deactivate" in found) is ("deactivate = false" not in written)
 
 
 def test_a_directory_has_the_documented_defaults(tmp_path: Path) -> None:
@@ -91,7 +112,7 @@ def test_everything_that_can_be_written_is_read(tmp_path: Path) -> None:
     assert settings.store.url == "postgresql+psycopg://rosterd@db/rosterd"
     assert settings.http.public_url == "https://sync.example.com"
     assert workspace.limits.update.off
-    assert workspace.limits.of("deactivate", "24h") == limit(9)
+    assert workspace.limits.deactivate_24h == limit(9)
     assert [axis.default for axis in workspace.role] == ["analyst", "user"]
     assert workspace.role_rule[0].force == {"permission": "user"}
     assert (okta.every, okta.cron, okta.verify_every) == (None, "30 2 * * mon-fri", timedelta(days=7))

@@ -8,9 +8,9 @@ import pytest
 from reconciler.errors import DirectoryError
 from reconciler.policy import Limit, RoleRule, RoleSource, Scope, TeamMapping
 from store import Store
+from store.gauges import gauges
 from store.runs import actions_of
-from store.workspace import managed
-from tests.builders import ROLE, WORKSPACE, Directory, admins, by_hand, member, people, policy, sync
+from tests.builders import ROLE, Directory, admins, by_hand, member, people, policy, sync
 from tests.store.stories import kinds, settled, story
 from tests.store.workspaces import add, edit, join
 
@@ -126,7 +126,7 @@ def test_an_address_that_another_directory_manages_is_a_conflict(store: Store) -
     report = sync(store, directory)
     assert kinds(store, report.run) == {"create ada linked_elsewhere", "create bob applied"}
     assert people(store)["ada@acme.com"].directory == "google"
-    assert managed(store, WORKSPACE) == 2
+    assert gauges(store, policy(), (), "2026-11-21T10:00:00.000Z").managed == 2
 
 
 def test_members_added_by_hand_are_adopted_or_left_alone(store: Store) -> None:
