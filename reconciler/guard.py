@@ -166,9 +166,8 @@ def _suspicion(counts: Mapping[Cluster, int], cluster: Cluster) -> tuple[int, in
 
 def _hold(cluster: Cluster, count: int, reason: str, key: str) -> Hold:
     change = next(change for change, step in GUARDED.items() if step is cluster.step)
-    sentence = (
-        f"{count:,} {_WORDS[change][count != 1]} held, 1 cause: {cluster.cause}; {reason} ([workspace.limits] {key})"
-    )
+    said = f"{count:,} {_WORDS[change][count != 1]}, 1 cause: {cluster.cause}"
+    sentence = f"{said}; {reason} ([workspace.limits] {key})"
     return Hold(cluster.step, cluster.cause, count, sentence, cluster.evidence, key)
 
 

@@ -96,5 +96,5 @@ def test_firezone_a_large_clean_up_is_held_with_its_cause_and_other_leavers_go(s
     report = sync(store, directory, guarded)
     assert (report.state, report.counts.held, report.counts.deactivate) == ("held", 12, 1)
     (held,) = [cause for cause in report.causes if cause.held]
-    assert held.sentence.startswith("12 deactivations held, 1 cause: no longer in the directory")
+    assert held.sentence.startswith("12 deactivations, 1 cause: no longer in the directory")
     assert sync(store, directory, policy(limits={})).counts.deactivate == 12

@@ -120,7 +120,7 @@ def test_the_sentence_says_what_where_and_what_to_do() -> None:
     made = tally(actions(Step.DEACTIVATE, ("no longer in the directory", 12)))
     (hold,) = judge(policy(limits={"deactivate": Limit(percent=10, floor=5)}), made, Gauges(80)).holds
     assert hold.sentence == (
-        "12 deactivations held, 1 cause: no longer in the directory; 12 of 80 managed members (15 %) reaches the limit "
+        "12 deactivations, 1 cause: no longer in the directory; 12 of 80 managed members (15 %) reaches the limit "
         "of 10 % ([workspace.limits] deactivate)"
     )
 
@@ -179,7 +179,7 @@ def test_a_window_counts_every_evidence_and_says_what_was_before() -> None:
     verdict = judge(policy(limits=limits), leavers(tombstone=2), Gauges(100, {"deactivate_7d": 28}))
     (sentence,) = [hold.sentence for hold in verdict.holds]
     assert sentence == (
-        "2 deactivations held, 1 cause: tombstone; 30 of 100 managed members (30 %) reaches the limit of 30 %, 28 of "
+        "2 deactivations, 1 cause: tombstone; 30 of 100 managed members (30 %) reaches the limit of 30 %, 28 of "
         "them in the 7d before ([workspace.limits] deactivate_7d)"
     )
 

@@ -282,7 +282,7 @@ def test_what_trips_a_limit_is_held_before_the_first_write() -> None:
     report = run(ports, policy(limits={"deactivate": Limit(count=1)}))
     assert ports.log.index("hold 1") < ports.log.index("apply")
     assert report.state == "held"
-    assert report.causes[0].sentence.startswith("1 deactivation held")
+    assert report.causes[0].sentence.startswith("1 deactivation")
 
 
 def test_a_failure_weighs_more_than_a_hold() -> None:

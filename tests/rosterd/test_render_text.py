@@ -55,9 +55,9 @@ def test_rows_are_read_only_as_far_as_they_are_shown() -> None:
 
 
 def test_held_clusters_print_their_sentence() -> None:
-    cause = Cause("suspended in the directory", "deactivate", 7, held=True, sentence="7 deactivations held, 1 cause: …")
+    cause = Cause("suspended in the directory", "deactivate", 7, held=True, sentence="7 deactivations, 1 cause: …")
     text = printed(report_text(report(state="held", counts=counts(held=7), causes=(cause,)), ()))
-    assert "held: 7 deactivations held, 1 cause: …" in text
+    assert "held: 7 deactivations, 1 cause: …" in text
     assert "suspended in the directory (held)" in text
 
 

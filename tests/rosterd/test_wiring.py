@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from connectors.base import Refused
+from reconciler.guard import CHANGES
 from reconciler.policy import Limit, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
 from rosterd.settings import ConfigError, Settings
+from rosterd.settings.model import EVIDENCE
 from rosterd.simulators import World
 from rosterd.simulators.world import Kind
 from rosterd.wiring import (
@@ -84,8 +86,10 @@ def test_a_policy_says_what_the_file_says(tmp_path: Path) -> None:
 def test_safeguards_are_on_when_nothing_is_written(tmp_path: Path) -> None:
     settings = loaded(tmp_path, WORKSPACE + directory())
     limits = policy_of(settings, settings.directory[0]).limits
-    assert set(limits) == {"deactivate", "leave_team", "demote", "promote", "update"}
-    assert limits["deactivate"].percent == 10
+    assert set(CHANGES) - set(limits) == {"create"}
+    assert {f"deactivate_{evidence}" for evidence in EVIDENCE} <= set(limits)
+    assert (limits["deactivate"].percent, limits["deactivate_absence"].percent) == (10, 5)
+    assert (limits["deactivate_24h"].percent, limits["leave_team_each"].percent) == (25, 50)
 
 
 @pytest.mark.parametrize("kind", ["okta", "entra", "google"])

@@ -32,7 +32,7 @@ def test_too_many_leavers_are_held_and_others_go(store: Store) -> None:
     assert (report.state, report.counts.held, report.counts.deactivate) == ("held", 2, 1)
     assert kinds(store, report.run) == {"deactivate ada held", "deactivate bob held", "deactivate cyd applied"}
     (held,) = [cause for cause in report.causes if cause.held]
-    assert held.sentence.startswith("2 deactivations held, 1 cause: no longer in the directory; 3 of 4 managed members")
+    assert held.sentence.startswith("2 deactivations, 1 cause: no longer in the directory; 3 of 4 managed members")
     assert set(people(store)) == {"ada@acme.com", "bob@acme.com", "dan@acme.com"}
     again = sync(store, directory, LIMITED)
     assert (again.state, again.counts.held, again.digest) != ("succeeded", 0, report.digest)
