@@ -37,3 +37,11 @@ class StoreError(RunError):
     """The store refused: full disk, locked database, lost lease."""
 
     code = "store_error"
+
+
+class ChangeRefused(RunError):
+    """A change by hand is not made; `code` says which rule refused it."""
+
+    def __init__(self, code: str, message: str, *, where: str = "", fix: str = "") -> None:
+        super().__init__(message, where=where, fix=fix)
+        self.code = code

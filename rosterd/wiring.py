@@ -16,6 +16,7 @@ from pydantic import PrivateAttr
 import connectors
 from connectors.base import Connector, ConnectorConfig, Finding, Opened, Refused, SecretRef
 from reconciler.errors import RunError
+from reconciler.manual import Ownership
 from reconciler.model import key
 from reconciler.policy import Limit, Policy, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
 from reconciler.report import Report
@@ -61,11 +62,24 @@ def policy_of(settings: Settings, directory: DirectorySettings) -> Policy:
         sources=tuple(
             RoleSource(role.axis, role.attribute or "", tuple(role.groups.items())) for role in directory.role
         ),
-        rules=tuple(RoleRule(tuple(rule.when.items()), tuple(rule.force.items())) for rule in workspace.role_rule),
+        rules=_rules(workspace),
         teams=tuple(TeamMapping(team.group, team.team) for team in directory.team),
         protected=frozenset(key(address) for address in workspace.protected),
         limits=_limits(workspace.limits),
     )
+
+
+def ownership_of(settings: Settings, workspace: str) -> Ownership:
+    """Who owns what in a workspace: each directory that feeds it, whatever its kind."""
+    found = next(each for each in settings.workspace if each.id == workspace)
+    feeding = (directory for directory in settings.directory if directory.workspace == workspace)
+    return Ownership(
+        workspace, _axes(found), _rules(found), tuple(policy_of(settings, directory) for directory in feeding)
+    )
+
+
+def _rules(workspace: WorkspaceSettings) -> tuple[RoleRule, ...]:
+    return tuple(RoleRule(tuple(rule.when.items()), tuple(rule.force.items())) for rule in workspace.role_rule)
 
 
 def _axes(workspace: WorkspaceSettings) -> tuple[RoleAxis, ...]:

@@ -16,8 +16,9 @@ from reconciler.errors import StoreError
 from reconciler.model import Profile, key
 from reconciler.plan import Action, Step
 from reconciler.policy import Policy, RoleAxis
-from store.database import REFUSED_VALUE, Store, bulk, rows
-from store.leases import Held
+from store.database import REFUSED_VALUE, Store, bulk
+from store.leases import Held, lock_workspace
+from store.workspace import holders, made_teams, teams_of
 
 # Pairs, because with "workspace = ?" beside an IN list SQLite walks the whole workspace.
 PAIR_IN = "(workspace, email_key) IN"
@@ -100,8 +101,7 @@ class _Work:
 
     def load(self, ids: list[str]) -> None:
         """Reads the members of these ids; locks their workspace against other writers."""
-        if self.connection.dialect.name != "sqlite":
-            self.connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (self.policy.workspace,))
+        lock_workspace(self.connection, self._workspace)
         self.members = {row["id"]: row for row in self._select("id IN :v", ids) if row["workspace"] == self._workspace}
 
     def owners(self, keys: list[str]) -> dict[str, _Row]:
@@ -142,12 +142,7 @@ class _Work:
 
     def holders(self, axis: RoleAxis) -> set[str]:
         """Ids of the active members who hold the axis's protected value or a higher one."""
-        sql = text(
-            "SELECT m.id FROM member_role v CROSS JOIN member m WHERE m.no = v.member_no AND m.workspace = :w"
-            " AND m.active AND v.axis = :axis AND v.value IN :values"
-        ).bindparams(bindparam("values", expanding=True))
-        given = {"w": self.policy.workspace, "axis": axis.axis, "values": axis.holding}
-        return {row[0] for row in self.connection.execute(sql, given)}
+        return holders(self.connection, self._workspace, axis)
 
 
 _Numbered = list[tuple[int, Action]]
@@ -194,7 +189,7 @@ def _create(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
     names = ("id", "workspace", "email_key", "name_key", *_FIELDS, "active", "managed", "directory", "external_id",
              "created_at", "updated_at")  # fmt: skip
     work.write(f"INSERT INTO member ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", members)
-    work.write(_ROLE, roles)
+    work.write(SET_ROLE, roles)
     return outcomes
 
 
@@ -271,7 +266,7 @@ def _reactivate(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
     return outcomes
 
 
-_ROLE = (
+SET_ROLE = (
     "INSERT INTO member_role (member_no, axis, value) SELECT no, ?, ? FROM member WHERE id = ?"
     " ON CONFLICT (member_no, axis) DO UPDATE SET value = excluded.value"
 )
@@ -285,7 +280,7 @@ def _promote(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
         if outcomes[number] is APPLIED
         for axis, value in action.after.items()
     ]
-    work.write(_ROLE, given)
+    work.write(SET_ROLE, given)
     return outcomes
 
 
@@ -341,7 +336,7 @@ def _last(action: Action, axis: RoleAxis) -> Outcome:
 def _join(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
     outcomes = {number: work.mine(action) or APPLIED for number, action in actions}
     done = [action for number, action in actions if outcomes[number] is APPLIED]
-    teams = _teams(work, sorted({str(action.after["team"]) for action in done}))
+    teams = made_teams(work.connection, work.policy.workspace, sorted({str(action.after["team"]) for action in done}))
     work.write(
         "INSERT INTO team_member (member_no, team_id, source) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(work.no(action), teams[str(action.after["team"])], work.policy.directory) for action in done],
@@ -349,25 +344,9 @@ def _join(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
     return outcomes
 
 
-def _teams(work: _Work, names: list[str]) -> dict[str, int]:
-    """Ids of the workspace's teams by name; those that do not exist yet are made."""
-    workspace = work.policy.workspace
-    bulk(
-        work.connection,
-        "INSERT INTO team (workspace, name) VALUES (?, ?) ON CONFLICT (workspace, name) DO NOTHING",
-        [(workspace, name) for name in names],
-    )
-    return _known_teams(work)
-
-
-def _known_teams(work: _Work) -> dict[str, int]:
-    found = rows(work.connection, "SELECT name, id FROM team WHERE workspace = :w", w=work.policy.workspace)
-    return {row[0]: row[1] for row in found}
-
-
 def _leave(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
     outcomes = {number: work.mine(action) or APPLIED for number, action in actions}
-    known = _known_teams(work)
+    known = teams_of(work.connection, work.policy.workspace)
     work.write(
         "DELETE FROM team_member WHERE member_no = ? AND team_id = ? AND source = ?",
         [

@@ -117,6 +117,13 @@ def give_back(store: Store, held: Held) -> None:
         )
 
 
+def lock_workspace(connection: Connection, workspace: str) -> None:
+    """Makes this transaction the only one that writes members of a workspace, a run's batches included, until it
+    ends. On SQLite every writing transaction is."""
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (workspace,))
+
+
 def _later(now: str) -> str:
     return stamp(datetime.fromisoformat(now) + LEASE)
 

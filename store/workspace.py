@@ -1,13 +1,17 @@
-"""The embedded workspace as its readers see it: the roster and its counts. Changing it is apply.py."""
+"""The embedded workspace as its readers see it: the roster, its counts, who holds what, its teams.
+
+Changing its members is apply.py (a run) and manual.py (people).
+"""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, text
 
-from store.database import Store, rows
+from reconciler.policy import RoleAxis
+from store.database import Store, bulk, rows
 
 PAGE = 2000
 
@@ -80,3 +84,34 @@ def _line(row: Any, roles: dict[str, str], teams: set[str]) -> RosterMember:
         member, email, given, family, bool(active), bool(is_managed), directory, external_id, roles,
         tuple(sorted(teams)), *rest[:4],
     )  # fmt: skip
+
+
+def line_of(connection: Connection, workspace: str, member: str) -> RosterMember:
+    """The line of one member that there is."""
+    found = rows(connection, f"{_SELECT} AND id = :id", w=workspace, id=member)
+    return _lines(connection, found, "id = :id", w=workspace, id=member)[0]
+
+
+def holders(connection: Connection, workspace: str, axis: RoleAxis) -> set[str]:
+    """Ids of the active members who hold the axis's protected value or a higher one."""
+    sql = text(
+        "SELECT m.id FROM member_role v CROSS JOIN member m WHERE m.no = v.member_no AND m.workspace = :w"
+        " AND m.active AND v.axis = :axis AND v.value IN :values"
+    ).bindparams(bindparam("values", expanding=True))
+    given = {"w": workspace, "axis": axis.axis, "values": axis.holding}
+    return {row[0] for row in connection.execute(sql, given)}
+
+
+def teams_of(connection: Connection, workspace: str) -> dict[str, int]:
+    """Ids of the workspace's teams by name."""
+    return {row[0]: row[1] for row in rows(connection, "SELECT name, id FROM team WHERE workspace = :w", w=workspace)}
+
+
+def made_teams(connection: Connection, workspace: str, names: Iterable[str]) -> dict[str, int]:
+    """Ids of the workspace's teams by name; those of `names` that do not exist yet are made."""
+    bulk(
+        connection,
+        "INSERT INTO team (workspace, name) VALUES (?, ?) ON CONFLICT (workspace, name) DO NOTHING",
+        [(workspace, name) for name in names],
+    )
+    return teams_of(connection, workspace)

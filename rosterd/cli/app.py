@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from reconciler.errors import RunError
-from rosterd.cli import check, configuration, demo, members, reports, runs, simulate
+from rosterd.cli import check, configuration, demo, member, members, reports, runs, simulate
 from rosterd.cli.errors import ERROR, INTERRUPTED, Crash, report
 from rosterd.cli.invocation import Invocation
 from rosterd.cli.output import flush, say
@@ -35,7 +35,7 @@ EPILOG = (
     "4 another run holds the workspace."
 )
 
-TRY, SYNC, LOOK, SET_UP = "Try it", "Sync", "Look", "Set up"
+TRY, SYNC, LOOK, BY_HAND, SET_UP = "Try it", "Sync", "Look", "By hand", "Set up"
 
 
 def flowing(text: str) -> str:
@@ -63,6 +63,7 @@ for heading, name, function in (
 ):
     shape = simulate.WithFaults if name == "simulate" else None
     app.command(name, cls=shape, help=flowing(function.__doc__ or ""), rich_help_panel=heading)(function)
+app.add_typer(member.app, name="member", rich_help_panel=BY_HAND)
 app.add_typer(configuration.app, name="config", rich_help_panel=SET_UP)
 
 

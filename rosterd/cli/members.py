@@ -61,6 +61,13 @@ def _text(listed: "Iterator[RosterMember]") -> Iterator[str]:
         yield f"{'  '.join((*padded, row[4]))}".rstrip() + "\n"
 
 
+def line(member: "RosterMember") -> str:
+    """One member, apart from a roster."""
+    email, name, state, roles, teams = _row(member)
+    said = (f"{email}: {state}", name, roles, teams and f"in {teams}")
+    return " · ".join(part for part in said if part)
+
+
 def _row(member: "RosterMember") -> tuple[str, str, str, str, str]:
     from rosterd.render.words import plain
 
