@@ -1,13 +1,39 @@
-"""Fixtures that every part may ask for: a migrated store on each database."""
+"""Where tests keep their files, and fixtures that every part may ask for: a migrated store on each database."""
 
+import functools
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from store import Store, open_store
 from tests.databases import SHARED, Postgres, postgres_server
+
+MEMORY, ENOUGH = Path("/dev/shm"), 2 << 30  # a file system in memory, and the bytes that have to be free there
+
+
+def pytest_configure() -> None:
+    """Temporary files go to memory where that can be: databases make and remove thousands of files, and no test asks
+    whether they outlive the machine's power."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
+        tempfile.tempdir = str(MEMORY)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_clients(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What every client of a directory does anew, for 30 ms each, and no test is about: httpx reads all the world's
+    authorities, of which one will do, and Google's library proves the primes of a private key, for which once will."""
+    first, end, _ = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----\n")
+    authority = tmp_path_factory.mktemp("tls") / "authority.pem"
+    authority.write_text(first + end)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(authority))
+        patch.setattr(serialization, "load_pem_private_key", functools.cache(serialization.load_pem_private_key))
+        yield
 
 
 @pytest.fixture(scope="session")
