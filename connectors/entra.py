@@ -127,6 +127,8 @@ _MEMBERS = "/v1.0/groups/{}/members?$select=id&$top=999"
 _SELECTED = ("id", "userPrincipalName", "mail", "displayName", "givenName", "surname", "jobTitle", "department")
 _ONE = "/v1.0/users/{}?$select=accountEnabled,userType,{}"
 _DELTA = "/v1.0/users/delta?$select=accountEnabled,userType,{}"
+# A navigation property: expanded, not selected (learn.microsoft.com/graph/api/user-list-manager).
+_MANAGER = "&$expand=manager($select=id,displayName,mail,userPrincipalName)"
 _DELETED = "/v1.0/directory/deletedItems/{}?$select=id"
 _AT_ONCE = 8
 _ASK_AGAIN = 20  # people without accountEnabled among the changes, at most
@@ -406,11 +408,12 @@ def users_path(attributes: Iterable[str], form: str = _USERS) -> str:
     Raises:
         Refused: an attribute cannot be the path of a property.
     """
-    roots = [name.partition(".")[0] for name in attributes]
+    roots = {name.partition(".")[0] for name in attributes}
     for root in roots:
         if not (root.isascii() and root.replace("_", "").isalnum()):
             raise Refused(f"{root!r} is no property of a Graph user", fix="write the property as Graph names it")
-    return form.format(",".join([*_SELECTED, *sorted(set(roots) - set(_SELECTED))]))
+    path = form.format(",".join([*_SELECTED, *sorted(roots - {*_SELECTED, "manager"})]))
+    return path + _MANAGER if "manager" in roots else path
 
 
 # -- to_user, to_group --------------------------------------------------------------------------------------------

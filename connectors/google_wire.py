@@ -7,6 +7,7 @@ and the garbage collector has nothing to look at (`gc=False`; parsed JSON has no
 must not cost a whole page.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -84,8 +85,7 @@ MEMBER_FIELDS = "kind,nextPageToken,members(id,type)"
 
 # -- users, with the attributes that configuration names ----------------------------------------------------------
 
-# organizations and relations are untyped ("any") in the discovery document, so they are asked for whole.
-_INSIDE = {"name": "(givenName,familyName,fullName)"}
+_RECORDS: dict[str, Any] = {"name": Name, "organizations": Organization, "relations": Relation}
 # What configuration may name beside them (discovery document, revision 20261104)
 STANDARD = frozenset(User.__struct_fields__) - {"customSchemas"} | {
     "addresses", "agreedToTerms", "aliases", "archivalTime", "creationTime", "customerId", "emails", "externalIds",
@@ -97,6 +97,13 @@ STANDARD = frozenset(User.__struct_fields__) - {"customSchemas"} | {
 _ANY = "*"  # the schema of a bare name that is no standard field
 
 
+def _wider(name: str, paths: list[str]) -> Any:
+    """The record of this name with what configuration reads besides: the cost centre of a job."""
+    record = _RECORDS[name]
+    more: list[Any] = [(one, Any, None) for one in sorted({*paths} - {*record.__struct_fields__})]
+    return msgspec.defstruct(record.__name__, more, bases=(record,), gc=False, frozen=True) if more else record
+
+
 class Reading:
     """How people are read for a set of configured attributes: parameters, parsers, and where each attribute is.
 
@@ -106,8 +113,16 @@ class Reading:
 
     def __init__(self, attributes: frozenset[str]) -> None:
         self.places = places(attributes)
-        extra = {path.partition(".")[0] for _, schema, path in self.places if not schema} - {*User.__struct_fields__}
-        record: Any = msgspec.defstruct("User", [(name, Any, None) for name in sorted(extra)], bases=(User,), gc=False)
+        paths = [path.split(".") for _, schema, path in self.places if not schema]
+        extra = {first for first, *_ in paths} - {*User.__struct_fields__}
+        wider = {name: _wider(name, [rest[0] for first, *rest in paths if first == name and rest]) for name in _RECORDS}
+        fields: list[Any] = [(name, Any, None) for name in sorted(extra)]
+        for name, found in wider.items():
+            shape: Any = found if name == "name" else tuple.__class_getitem__((found, ...))
+            fields.append((name, shape | None, None))
+        # organizations and relations are untyped ("any") in the discovery document, so they are asked for whole.
+        self._inside = {"name": f"({','.join(wider['name'].__struct_fields__)})"}
+        record: Any = msgspec.defstruct("User", fields, bases=(User,), gc=False)
         page: Any = msgspec.defstruct(
             "Users", [("items", tuple[record, ...] | None, None)], bases=(Page,), rename={"items": "users"}
         )
@@ -118,7 +133,7 @@ class Reading:
 
     def _query(self, fields: list[str]) -> dict[str, str]:
         schemas = sorted({schema for _, schema, _ in self.places} - {""})
-        mask = ",".join(name + _INSIDE.get(name, "") for name in fields if schemas or name != "customSchemas")
+        mask = ",".join(name + self._inside.get(name, "") for name in fields if schemas or name != "customSchemas")
         if _ANY in schemas:
             return {"projection": "full", "fields": mask}
         if schemas:
@@ -177,16 +192,20 @@ def attributes_of(user: User, attributes: frozenset[str]) -> dict[str, JSON]:
     return found
 
 
-def primary(organizations: tuple[Organization, ...]) -> Organization:
+def primary(several: Sequence[Any]) -> Any:
     """The primary one, else the first."""
-    return next((found for found in organizations if found.primary), organizations[0])
+    return next((found for found in several if _field(found, "primary")), several[0])
+
+
+def _field(record: Any, name: str) -> Any:
+    return record.get(name) if isinstance(record, dict) else getattr(record, name, None)
 
 
 def _dig(value: Any, path: str) -> JSON:
     for step in path.split("."):
-        if isinstance(value, tuple) and value:
+        if isinstance(value, tuple | list) and value:
             value = primary(value)
-        value = value.get(step) if isinstance(value, dict) else getattr(value, step, None)
+        value = _field(value, step)
     return msgspec.to_builtins(value)
 
 

@@ -41,6 +41,11 @@ class Context(Frozen, frozen=True):
     stays: dict[str, frozenset[str]] = {}
     seen: dict[tuple[str, ...], Membership] = {}
     granted: dict[tuple[frozenset[str], tuple[tuple[str, str], ...], bytes], Roles] = {}
+    asked: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Notes which attributes give roles: others, that become fields of members, are of one person each."""
+        msgspec.structs.force_setattr(self, "asked", self.policy.role_attributes)
 
     def membership(self, groups: tuple[str, ...]) -> Membership:
         """Refs and teams of a person with these direct groups."""
@@ -54,7 +59,9 @@ class Context(Frozen, frozen=True):
 
     def roles(self, user: DirectoryUser, refs: frozenset[str], current: dict[str, str]) -> Roles:
         """The roles of a person in these configured groups who has `current` now."""
-        known = (refs, tuple(current.items()), _ENCODER.encode(user.attributes) if user.attributes else b"")
+        sent = user.attributes
+        said = _ENCODER.encode([sent.get(name) for name in self.asked]) if sent else b""
+        known = (refs, tuple(current.items()), said)
         found = self.granted.get(known)
         if found is None:
             if len(self.granted) >= _REMEMBERED:

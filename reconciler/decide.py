@@ -13,7 +13,7 @@ from reconciler.context import Context, Membership
 from reconciler.match import Conflict, Match, Subject, match
 from reconciler.model import JSON, Evidence, Frozen, Member, Profile, UserState, fields_of, key
 from reconciler.plan import Action, Kind, Plan, Step
-from reconciler.policy import Policy, RoleAxis, desired_profile, out_of_scope
+from reconciler.policy import Policy, RoleAxis, described, desired_profile, out_of_scope
 from reconciler.roles import Grant
 from reconciler.teams import undecided_teams
 
@@ -40,6 +40,9 @@ def decide(context: Context, subject: Subject) -> Decision:
         return Decision(_withhold(unheard, "the directory has not said anything about this person"))
     if user.state is UserState.GONE:
         return Decision(_remove(context, subject, subject.evidence or Evidence.ABSENCE, _GONE))
+    if context.policy.attributes:
+        user = described(context.policy, user)
+        subject = msgspec.structs.replace(subject, user=user)
     belongs = context.membership(subject.groups)
     outside = out_of_scope(context.policy, context.view, user, belongs.refs)
     match user.state:
@@ -75,12 +78,13 @@ def member_id(workspace: str, directory: str, external_id: str) -> str:
 
 
 def _active(context: Context, subject: Subject, belongs: Membership) -> tuple[Action, ...]:
-    matched = match(context.policy, subject)
+    policy = context.policy
+    matched = match(policy, subject)
     if isinstance(matched, Conflict):
         # Nothing that the conflict prevents, nothing to say: the other side of it is reported.
         member = subject.member
         prevents = member is None or _follow(context, subject, Match(member), belongs)
-        return (_conflict(subject, matched),) if prevents else ()
+        return (_conflict(policy, subject, matched),) if prevents else ()
     decided = _follow(context, subject, matched, belongs)
     return tuple(sorted(decided, key=lambda action: action.order) if len(decided) > 1 else decided)
 
@@ -89,7 +93,7 @@ def _follow(context: Context, subject: Subject, found: Match, belongs: Membershi
     """A matched, active, in-scope person: everything in which their member differs from what it should be."""
     assert subject.user is not None  # noqa: S101 - the caller's contract, for the type checker
     policy, member = context.policy, found.member
-    profile = desired_profile(subject.user)
+    profile = desired_profile(policy, subject.user)
     roles = context.roles(subject.user, belongs.refs, {} if member is None else member.roles)
     if member is None:
         actions = [_create(policy, subject.external_id, profile, roles.grants, parks=found.parks)]
@@ -147,9 +151,9 @@ def _updates(policy: Policy, external_id: str, member: Member, profile: Profile,
 
 def _update(external_id: str, member: Member, profile: Profile, *, parks: str) -> Action:
     old, new = fields_of(member.profile), fields_of(profile)
-    changed = [name for name in new if new[name] != old[name]]
-    before: dict[str, JSON] = {name: old[name] for name in changed}
-    after: dict[str, JSON] = {name: new[name] for name in changed}
+    changed = [name for name in {**new, **old} if new.get(name) != old.get(name)]
+    before: dict[str, JSON] = {name: old.get(name, "") for name in changed}
+    after: dict[str, JSON] = {name: new.get(name, "") for name in changed}
     cause = f"changed in the directory: {', '.join(changed)}"
     return Action(Step.UPDATE, "update", external_id, profile.email, member.id, before, after, cause=cause, parks=parks)
 
@@ -256,10 +260,10 @@ def _remove(context: Context, subject: Subject, evidence: Evidence, cause: str) 
     )
 
 
-def _conflict(subject: Subject, conflict: Conflict) -> Action:
+def _conflict(policy: Policy, subject: Subject, conflict: Conflict) -> Action:
     """A conflict is reported on the action that it prevents."""
     assert subject.user is not None  # noqa: S101 - the caller's contract, for the type checker
-    member, email = subject.member, desired_profile(subject.user).email
+    member, email = subject.member, desired_profile(policy, subject.user).email
     kind: Kind = "create" if member is None else "update"
     step = Step.CREATE if member is None else Step.UPDATE
     return Action(

@@ -166,7 +166,10 @@ class Wanted(Frozen, frozen=True):
 
 
 class Profile(Frozen, frozen=True, gc=False):
-    """The directory-owned fields of a member; "" is a cleared field."""
+    """The directory-owned fields of a member; "" is a cleared field.
+
+    `attributes` are the fields that configuration adds to these, by name, sorted; a cleared one is not among them.
+    """
 
     email: str
     user_name: str = ""
@@ -176,6 +179,10 @@ class Profile(Frozen, frozen=True, gc=False):
     title: str = ""
     department: str = ""
     manager: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+FIELDS = Profile.__struct_fields__[:-1]  # those that every workspace has
 
 
 class Member(Frozen, frozen=True, gc=False):
@@ -226,6 +233,14 @@ def profile_of(user: DirectoryUser) -> Profile:
     )
 
 
-def fields_of(profile: Profile) -> Mapping[str, str]:
-    """The profile as a mapping, every field present."""
-    return {name: getattr(profile, name) for name in Profile.__struct_fields__}
+def fields_of(profile: Profile) -> dict[str, str]:
+    """The profile as a mapping: every field that a workspace has, and the additional ones that are set."""
+    return {name: getattr(profile, name) for name in FIELDS} | dict(profile.attributes)
+
+
+def edited(profile: Profile, changes: Mapping[str, JSON]) -> Profile:
+    """The profile with these fields changed; a name that is none of `FIELDS` is an additional one."""
+    own = {name: text for name, text in changes.items() if name in FIELDS}
+    added = dict(profile.attributes) | {name: text for name, text in changes.items() if name not in FIELDS}
+    attributes = tuple(sorted((name, text) for name, text in added.items() if text))
+    return msgspec.structs.replace(profile, **own, attributes=attributes)

@@ -5,12 +5,15 @@ particular read; `GroupView` holds what those names mean in one snapshot. Both a
 same person always give the same answer.
 """
 
+import re
+from fnmatch import fnmatchcase, translate
+from functools import lru_cache
 from hashlib import sha256
 from typing import Literal
 
 import msgspec
 
-from reconciler.model import DirectoryUser, Frozen, Profile, Wanted, key, profile_of
+from reconciler.model import FIELDS, JSON, DirectoryUser, Frozen, Profile, Wanted, key, profile_of
 
 Change = Literal["create", "update", "deactivate", "leave_team", "promote", "demote"]
 
@@ -57,12 +60,24 @@ class TeamMapping(Frozen, frozen=True):
     team: str
 
 
+class AttributeMapping(Frozen, frozen=True):
+    """The attribute `source` of the directory is the member field `to`: one of `FIELDS`, or an additional one."""
+
+    source: str
+    to: str
+
+
 class Scope(Frozen, frozen=True):
-    """Who belongs at all. Empty `domains` or `groups` mean no such limit."""
+    """Who belongs at all. Empty `domains` or `groups` mean no such limit.
+
+    `exclude` are shell patterns of addresses and user names, compared in their normal form, of accounts that are
+    nobody's: services, bots.
+    """
 
     domains: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()
     guests: bool = False
+    exclude: tuple[str, ...] = ()
 
 
 class Limit(Frozen, frozen=True):
@@ -81,6 +96,7 @@ class Policy(Frozen, frozen=True):
     match: Literal["email", "user_name"] = "email"
     nested: bool = True
     scope: Scope = Scope()
+    attributes: tuple[AttributeMapping, ...] = ()
     axes: tuple[RoleAxis, ...] = ()
     sources: tuple[RoleSource, ...] = ()
     rules: tuple[RoleRule, ...] = ()
@@ -96,8 +112,13 @@ class Policy(Frozen, frozen=True):
 
     def wanted(self, bound: dict[str, str], cursor: str = "") -> Wanted:
         """What a connector has to read for this policy."""
-        attributes = frozenset(source.attribute for source in self.sources if source.attribute)
-        return Wanted(frozenset(self.refs), bound, attributes, self.nested, cursor)
+        attributes = {*self.role_attributes, *(mapping.source for mapping in self.attributes)}
+        return Wanted(frozenset(self.refs), bound, frozenset(attributes), self.nested, cursor)
+
+    @property
+    def role_attributes(self) -> tuple[str, ...]:
+        """The attributes that give role values, sorted."""
+        return tuple(sorted({source.attribute for source in self.sources if source.attribute}))
 
     @property
     def digest(self) -> str:
@@ -134,19 +155,73 @@ def address(user: DirectoryUser) -> str:
     return user.email or (user.user_name if "@" in user.user_name else "")
 
 
-def desired_profile(user: DirectoryUser) -> Profile:
-    """The member fields a person should have."""
+def text_of(value: JSON) -> str:
+    """An attribute's value as one text, "" when there is none.
+
+    Of several values the one marked primary (RFC 7643 §2.4), else the first: a member field holds one. Of an object
+    its `value`, else its `displayName`; numbers, true and false as JSON writes them.
+    """
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, dict):
+        return text_of(value.get("value", value.get("displayName")))
+    if isinstance(value, list):
+        primary = (item for item in value if isinstance(item, dict) and item.get("primary") is True)
+        return text_of(next(primary, next(iter(value), None)))
+    return ""
+
+
+def described(policy: Policy, user: DirectoryUser) -> DirectoryUser:
+    """The person with the fields that configuration takes from other attributes: an absent one clears its field."""
+    if not policy.attributes:
+        return user
+    given = {each.to: text_of(user.attributes.get(each.source)) for each in policy.attributes if each.to in FIELDS}
+    return msgspec.structs.replace(user, **given)
+
+
+def desired_profile(policy: Policy, user: DirectoryUser) -> Profile:
+    """The member fields that a `described` person should have."""
     profile = profile_of(user)
+    if policy.attributes:
+        given = ((each.to, text_of(user.attributes.get(each.source))) for each in policy.attributes)
+        added = tuple(sorted((name, text) for name, text in given if text and name not in FIELDS))
+        profile = msgspec.structs.replace(profile, attributes=added)
     return profile if profile.email else msgspec.structs.replace(profile, email=address(user))
 
 
 def out_of_scope(policy: Policy, view: GroupView, user: DirectoryUser, refs: frozenset[str]) -> str:
     """Why a person does not belong, as a sentence; "" when they do, "?" when that is not known."""
+    groups = policy.scope.groups
+    if (why := outsider(policy, user)) or not groups or not refs.isdisjoint(groups):
+        return why
+    return "not in any of the synced groups" if view.unknown.isdisjoint(groups) else "?"
+
+
+def outsider(policy: Policy, user: DirectoryUser) -> str:
+    """Why a person does not belong whatever their groups are, as a sentence; "" when nothing is against it."""
     scope = policy.scope
     if user.guest and not scope.guests:
         return "guest accounts are not synced"
+    if scope.exclude and (pattern := _excluding(scope.exclude, user)):
+        return f'excluded by the pattern "{pattern}"'
     if scope.domains and key(address(user)).rpartition("@")[2] not in scope.domains:
         return "address outside the workspace's domains"
-    if scope.groups and refs.isdisjoint(scope.groups):
-        return "?" if not view.unknown.isdisjoint(scope.groups) else "not in any of the synced groups"
     return ""
+
+
+def _excluding(patterns: tuple[str, ...], user: DirectoryUser) -> str:
+    """The first pattern that the address or the user name matches, "" when none does."""
+    names = (key(address(user)), key(user.user_name))
+    if not any(_any_of(patterns).match(name) for name in names):
+        return ""
+    return next(each for each in patterns if any(fnmatchcase(name, key(each)) for name in names))
+
+
+@lru_cache(maxsize=64)
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """All patterns as one: most people match none of them."""
+    return re.compile("|".join(translate(key(each)) for each in patterns))

@@ -18,7 +18,16 @@ from connectors.base import Connector, ConnectorConfig, Finding, Opened, Refused
 from reconciler.errors import RunError
 from reconciler.manual import Ownership
 from reconciler.model import key
-from reconciler.policy import Limit, Policy, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
+from reconciler.policy import (
+    AttributeMapping,
+    Limit,
+    Policy,
+    RoleAxis,
+    RoleRule,
+    RoleSource,
+    Scope,
+    TeamMapping,
+)
 from reconciler.report import Report
 from reconciler.sync import Progress
 from rosterd.ports import run_once
@@ -57,7 +66,8 @@ def policy_of(settings: Settings, directory: DirectorySettings) -> Policy:
         directory=directory.id,
         match=directory.match,
         nested=directory.nested_groups,
-        scope=Scope(domains, directory.scope_groups, directory.guests),
+        scope=Scope(domains, directory.scope_groups, directory.guests, directory.exclude),
+        attributes=tuple(AttributeMapping(each.source, each.to) for each in directory.attribute),
         axes=_axes(workspace),
         sources=tuple(
             RoleSource(role.axis, role.attribute or "", tuple(role.groups.items())) for role in directory.role

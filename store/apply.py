@@ -13,17 +13,18 @@ from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import IntegrityError
 
 from reconciler.errors import StoreError
-from reconciler.model import Profile, key
+from reconciler.model import Profile, edited, key
 from reconciler.plan import Action, Step
 from reconciler.policy import Policy, RoleAxis
 from store.database import REFUSED_VALUE, Store, bulk
 from store.leases import Held, lock_workspace
+from store.profiles import COLUMNS, columns_of, profile_in
 from store.workspace import holders, made_teams, teams_of
 
 # Pairs, because with "workspace = ?" beside an IN list SQLite walks the whole workspace.
 PAIR_IN = "(workspace, email_key) IN"
-_FIELDS = Profile.__struct_fields__
-_SET = ", ".join(f"{name} = ?" for name in _FIELDS)
+_BLANK = Profile("")
+_SET = ", ".join(f"{name} = ?" for name in COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -178,16 +179,14 @@ def _create(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
         if not member:
             outcomes[number] = APPLIED  # made by this plan before it was interrupted
             continue
-        profile = [str(action.after.get(name, "")) for name in _FIELDS]
+        profile = edited(_BLANK, {name: value for name, value in action.after.items() if name != "roles"})
         outcomes[number] = _address(work, action, taken)
         if outcomes[number] is not APPLIED:
             continue
-        keys = (key(profile[0]), key(profile[1] or profile[0]))
         link = (True, True, work.policy.directory, action.external_id, work.now, work.now)
-        members.append((member, work.policy.workspace, *keys, *profile, *link))
+        members.append((member, work.policy.workspace, *columns_of(profile), *link))
         roles += [(axis, value, member) for axis, value in action.after.get("roles", {}).items()]
-    names = ("id", "workspace", "email_key", "name_key", *_FIELDS, "active", "managed", "directory", "external_id",
-             "created_at", "updated_at")  # fmt: skip
+    names = ("id", "workspace", *COLUMNS, "active", "managed", "directory", "external_id", "created_at", "updated_at")
     work.write(f"INSERT INTO member ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", members)
     work.write(SET_ROLE, roles)
     return outcomes
@@ -252,10 +251,9 @@ def _update(work: _Work, actions: _Numbered) -> dict[int, Outcome]:
     for number, action in actions:
         outcomes[number] = work.mine(action) or _address(work, action, taken)
         if outcomes[number] is APPLIED:
-            profile = [str(action.after.get(name, work.members[action.member][name])) for name in _FIELDS]
-            keys = (key(profile[0]), key(profile[1] or profile[0]))
-            written.append((*profile, *keys, work.now, action.member))
-    work.write(f"UPDATE member SET {_SET}, email_key = ?, name_key = ?, updated_at = ? WHERE id = ?", written)
+            profile = edited(profile_in(work.members[action.member]), action.after)
+            written.append((*columns_of(profile), work.now, action.member))
+    work.write(f"UPDATE member SET {_SET}, updated_at = ? WHERE id = ?", written)
     return outcomes
 
 

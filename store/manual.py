@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, text
 
 from reconciler.errors import ChangeRefused
@@ -27,14 +26,14 @@ from reconciler.manual import (
     unknown,
     with_role,
 )
-from reconciler.model import Member, Profile, fields_of, key
+from reconciler.model import FIELDS, Member, Profile, edited, fields_of, key
 from store.apply import SET_ROLE
 from store.database import Store, bulk, rows
 from store.leases import lock_workspace
+from store.profiles import COLUMNS, added, columns_of
 from store.workspace import RosterMember, holders, line_of, made_teams, teams_of
 
-_FIELDS = Profile.__struct_fields__
-_SET = ", ".join(f"{name} = ?" for name in _FIELDS)
+_SET = ", ".join(f"{name} = ?" for name in COLUMNS)
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 
@@ -70,9 +69,8 @@ class ByHand:
             now = self._now()
             seed = f"{self._workspace}\0{key(profile.email)}\0{now}".encode()
             member = blake2b(seed, digest_size=16).hexdigest()
-            names = ("id", "workspace", "email_key", "name_key", *_FIELDS, "active", "managed", "created_at",
-                     "updated_at")  # fmt: skip
-            written = (member, self._workspace, *_keys(profile), *fields_of(profile).values(), True, False, now, now)
+            names = ("id", "workspace", *COLUMNS, "active", "managed", "created_at", "updated_at")
+            written = (member, self._workspace, *columns_of(profile), True, False, now, now)
             bulk(
                 connection, f"INSERT INTO member ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", [written]
             )
@@ -90,8 +88,8 @@ class ByHand:
                 self._check_address(found.connection, profile.email, found.member.id)
                 bulk(
                     found.connection,
-                    f"UPDATE member SET {_SET}, email_key = ?, name_key = ? WHERE id = ?",
-                    [(*fields_of(profile).values(), *_keys(profile), found.member.id)],
+                    f"UPDATE member SET {_SET} WHERE id = ?",
+                    [(*columns_of(profile), found.member.id)],
                 )
                 self._note(found)
             return self._line(found)
@@ -168,7 +166,7 @@ class ByHand:
     @contextmanager
     def _opened(self, email: str) -> Iterator[_Found]:
         with self._locked() as connection:
-            columns = ", ".join(("no", "id", *_FIELDS, "active", "managed", "directory", "external_id"))
+            columns = ", ".join(("no", "id", *FIELDS, "attributes", "active", "managed", "directory", "external_id"))
             sql = f"SELECT {columns} FROM member WHERE workspace = :w AND email_key = :key"
             listed = rows(connection, sql, w=self._workspace, key=key(email))
             if not listed:
@@ -232,13 +230,9 @@ def _with(profile: Profile, changes: Mapping[str, str]) -> Profile:
         ChangeRefused: there is no field of such a name.
     """
     for name in changes:
-        if name not in _FIELDS:
-            raise unknown("field", name, _FIELDS)
-    return msgspec.structs.replace(profile, **{name: value.strip() for name, value in changes.items()})
-
-
-def _keys(profile: Profile) -> tuple[str, str]:
-    return key(profile.email), key(profile.user_name or profile.email)
+        if name not in FIELDS:
+            raise unknown("field", name, FIELDS)
+    return edited(profile, {name: value.strip() for name, value in changes.items()})
 
 
 def _found(connection: Connection, row: Any) -> _Found:
@@ -248,7 +242,8 @@ def _found(connection: Connection, row: Any) -> _Found:
     sources: dict[str, frozenset[str]] = {}
     for team, source in rows(connection, sql, no=no):
         sources[team] = sources.get(team, frozenset()) | {source}
-    profile, (active, managed, directory, external_id) = Profile(*rest[:-4]), rest[-4:]
+    *fields, attributes, active, managed, directory, external_id = rest
+    profile = Profile(*[*fields, added(attributes)])
     granted = frozenset(team for team, by in sources.items() if directory in by)
     return _Found(
         connection, no,

@@ -16,9 +16,10 @@ from sqlalchemy import BindParameter, bindparam, text
 
 from reconciler.match import Subject
 from reconciler.model import DirectoryUser, Evidence, Member, Profile, UserState
-from reconciler.policy import Policy, RoleAxis
+from reconciler.policy import Policy, RoleAxis, described, outsider
 from store.database import Store, rows, translated
 from store.mirror import group_view, peek
+from store.profiles import added
 
 CHUNK = 2000  # people at a time: about 10 MB of Python objects
 REMEMBERED = 20_000  # different sets of groups, roles or teams kept parsed
@@ -40,7 +41,7 @@ _ADOPTING = (
 )
 _MEMBER = (
     "m.id, m.email, m.user_name, m.given_name, m.family_name, m.display_name, m.title, m.department, m.manager,"
-    " m.active, m.managed, m.directory, m.external_id"
+    " m.attributes, m.active, m.managed, m.directory, m.external_id"
 )
 _decode = msgspec.json.Decoder(DirectoryUser).decode
 
@@ -105,7 +106,7 @@ class View:
         for row in self._rows(f"{sql} AND m.managed AND m.directory <> :d LIMIT 1", here):
             yield _member(row, {}, _NO_TEAMS)
         for row in self._rows(f"{sql} AND NOT m.managed", here):
-            adopting = {"key": row[13] or ""}
+            adopting = {"key": row[14] or ""}
             ids = f"{_ADOPTING} AND external_id > :lo ORDER BY external_id LIMIT :n"
             found = [one for chunk in self._chunks(ids, f"({_ADOPTING})", adopting) for one in chunk]
             yield from found
@@ -210,6 +211,18 @@ class View:
         granted = frozenset(name for name, source in teams if source == self._policy.directory)
         return _member(row, dict(roles), (frozenset(name for name, _ in teams), granted))
 
+    def belonging(self, external_ids: set[str]) -> set[str]:
+        """Those of these directory users who are not out of scope for what they are: a service account that carries
+        its owner's address is nobody's rival."""
+        found: set[str] = set()
+        listed = sorted(external_ids)
+        for start in range(0, len(listed), 500):
+            sql = "SELECT external_id, body FROM mirror_user WHERE directory = :d AND external_id IN :ids"
+            for external_id, body in self._rows(sql, {"ids": listed[start : start + 500]}):
+                if not outsider(self._policy, described(self._policy, _decode(body))):
+                    found.add(external_id)
+        return found
+
     def standing(self, external_ids: list[str]) -> dict[str, tuple[str, str]]:
         """State and key of directory users, by external id."""
         found: dict[str, tuple[str, str]] = {}
@@ -251,8 +264,11 @@ class _Chunk:
             " WHERE a.directory = :d AND a.match_key <> '' AND a.state = 'active' AND :range"
         )
         self._rivals: dict[str, list[str]] = defaultdict(list)
-        for one, other in view.range(sql, "a.external_id", selection, given):
-            self._rivals[one].append(other)
+        shared = view.range(sql, "a.external_id", selection, given)
+        belonging = view.belonging({row[1] for row in shared}) if shared else set()
+        for one, other in shared:
+            if other in belonging:
+                self._rivals[one].append(other)
 
     def _load_members(self, selection: str, given: dict[str, Any]) -> None:
         view = self._view
@@ -270,9 +286,9 @@ class _Chunk:
         self._members: dict[str, Member] = {}
         self._keys: dict[str, str | None] = {}
         for row in view.range(sql, "m.external_id", selection, given):
-            external_id = row[12]
+            external_id = row[13]
             self._members[external_id] = _member(row, roles.get(external_id, {}), teams.get(external_id, _NO_TEAMS))
-            self._keys[external_id] = row[13]
+            self._keys[external_id] = row[14]
 
     def _load_others(self) -> None:
         """Members who hold a key of this chunk's people without being linked to them."""
@@ -329,5 +345,6 @@ _NO_TEAMS: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
 def _member(row: Any, roles: dict[str, str], teams: tuple[frozenset[str], frozenset[str]]) -> Member:
     return Member(
-        row[0], Profile(*row[1:9]), bool(row[9]), bool(row[10]), row[11] or "", row[12] or "", roles, *teams
+        row[0], Profile(*row[1:9], *((added(row[9]),) if row[9] else ())), bool(row[10]), bool(row[11]), row[12] or "",
+        row[13] or "", roles, *teams,
     )  # fmt: skip

@@ -26,7 +26,7 @@ from reconciler.model import (
     UsersSeen,
     UserState,
 )
-from reconciler.policy import Policy, match_key
+from reconciler.policy import Policy, described, match_key
 from reconciler.report import Complete
 from store.database import Store, bulk, rows, scalar, translated
 from store.history import promoted
@@ -114,10 +114,11 @@ class Staging:
         return self._seen
 
     def _users(self, users: tuple[DirectoryUser, ...]) -> None:
-        matched = self._policy.match
+        policy, matched = self._policy, self._policy.match
+        keys = [match_key(matched, described(policy, user) if policy.attributes else user) for user in users]
         staged = [
-            (seq, user.external_id, user.state.value, _evidence(user), match_key(matched, user), _encode(user).decode())
-            for seq, user in enumerate(users, self._seq)
+            (seq, user.external_id, user.state.value, _evidence(user), key, _encode(user).decode())
+            for seq, (user, key) in enumerate(zip(users, keys, strict=True), self._seq)
         ]
         self._seq += len(users)
         self._seen += len(users)

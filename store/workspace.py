@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, text
 
 from reconciler.policy import RoleAxis
 from store.database import Store, bulk, rows
+from store.profiles import added
 
 PAGE = 2000
 
@@ -33,11 +34,15 @@ class RosterMember(msgspec.Struct, frozen=True):
     title: str = ""
     department: str = ""
     sessions_valid_after: str | None = None
+    user_name: str = ""
+    manager: str = ""
+    attributes: dict[str, str] = {}
 
 
 _SELECT = (
-    "SELECT id, email, given_name, family_name, active, managed, directory, external_id, display_name, title,"
-    " department, sessions_valid_after, email_key, no FROM member WHERE workspace = :w"
+    "SELECT no, email_key, id, email, given_name, family_name, active, managed, directory, external_id,"
+    " display_name, title, department, sessions_valid_after, user_name, manager, attributes"
+    " FROM member WHERE workspace = :w"
 )
 
 
@@ -51,7 +56,7 @@ def roster(store: Store, workspace: str) -> Iterator[RosterMember]:
         with store.read() as connection:
             sql = f"{_SELECT} AND email_key > :low ORDER BY email_key LIMIT :n"
             found = rows(connection, sql, w=workspace, low=low, n=PAGE)
-            high = found[-1][12] if found else low
+            high = found[-1][1] if found else low
             page = _lines(connection, found, "email_key > :low AND email_key <= :high", w=workspace, low=low, high=high)
             parked = [] if len(found) == PAGE else rows(connection, f"{_SELECT} AND email_key IS NULL", w=workspace)
             page += _lines(connection, parked, "email_key IS NULL", w=workspace)
@@ -75,14 +80,14 @@ def _lines(connection: Connection, found: Sequence[Any], where: str, **given: ob
     named = dict(tuple(row) for row in rows(connection, "SELECT id, name FROM team WHERE workspace = :w", w=given["w"]))
     for member, team in rows(connection, f"SELECT x.member_no, x.team_id FROM team_member x {of}", **given):
         teams[member].add(named[team])
-    return [_line(row, roles.get(row[13], {}), teams.get(row[13], set())) for row in found]
+    return [_line(row, roles.get(row[0], {}), teams.get(row[0], set())) for row in found]
 
 
 def _line(row: Any, roles: dict[str, str], teams: set[str]) -> RosterMember:
-    member, email, given, family, active, is_managed, directory, external_id, *rest = row
+    _, _, member, email, given, family, active, is_managed, directory, external_id, *more, attributes = row
     return RosterMember(
         member, email, given, family, bool(active), bool(is_managed), directory, external_id, roles,
-        tuple(sorted(teams)), *rest[:4],
+        tuple(sorted(teams)), *[*more, dict(added(attributes))],
     )  # fmt: skip
 
 

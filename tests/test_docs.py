@@ -19,7 +19,7 @@ from rosterd.cli import errors
 from rosterd.cli.app import app
 from rosterd.settings.kinds import config, own_keys
 from rosterd.settings.model import KINDS
-from rosterd.settings.values import toml
+from rosterd.settings.values import keys_of, toml
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -139,13 +139,14 @@ DOCUMENTED: dict[str, dict[str, FieldInfo]] = {
     "One limit": settings.Limit.model_fields,
     "`[[directory]]`": settings.DirectorySettings.model_fields,
     **{f'`kind = "{kind}"`': own_fields(kind) for kind in KINDS},
+    "`[[directory.attribute]]`": keys_of(settings.DirectoryAttribute),
     "`[[directory.role]]`": settings.DirectoryRole.model_fields,
     "`[[directory.team]]`": settings.DirectoryTeam.model_fields,
     "Secrets": SecretRef.model_fields,
 }
 # Defaults that a validator works out from other keys.
 WORKED_OUT = {("`[[workspace]]`", "name"): "the id", ("`[[workspace.role]]`", "default"): "the lowest value"}
-TABLES = {"role", "role_rule", "limits", "team"}
+TABLES = {"attribute", "role", "role_rule", "limits", "team"}
 
 
 def documented(title: str) -> dict[str, str]:
@@ -158,7 +159,7 @@ def default_of(title: str, name: str, info: FieldInfo) -> str:
     """How the page writes the default of a key."""
     if (title, name) in WORKED_OUT:
         return WORKED_OUT[title, name]
-    if name in TABLES and not isinstance(info.default, str) and not info.is_required():
+    if name in TABLES and not isinstance(info.default, str | None) and not info.is_required():
         return "below"
     default: Any = info.get_default()
     return "required" if info.is_required() else "none" if default is None else f"`{toml(default)}`"
@@ -176,10 +177,10 @@ def test_every_table_of_the_settings_has_a_section() -> None:
     def tables_of(model: type[BaseModel]) -> Iterator[int]:
         for info in model.model_fields.values():
             for part in settings_parts(info.annotation):
-                yield id(part.model_fields)
+                yield from map(id, part.model_fields.values())
                 yield from tables_of(part)
 
-    known = {id(fields) for fields in DOCUMENTED.values()}
+    known = {id(info) for fields in DOCUMENTED.values() for info in fields.values()}
     found = {*tables_of(settings.Settings)}
     assert len(found) > 5
     assert found <= known

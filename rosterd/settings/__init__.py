@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KINDS",
     "ConfigError",
+    "DirectoryAttribute",
     "DirectoryRole",
     "DirectorySettings",
     "DirectoryTeam",

@@ -16,6 +16,7 @@ from connectors.base import SecretRef
 from rosterd.settings.kinds import config
 from rosterd.settings.model import (
     KINDS,
+    DirectoryAttribute,
     DirectoryRole,
     DirectorySettings,
     DirectoryTeam,
@@ -26,7 +27,7 @@ from rosterd.settings.model import (
     StoreSettings,
     WorkspaceSettings,
 )
-from rosterd.settings.values import OFF, Limit, toml
+from rosterd.settings.values import OFF, Limit, keys_of, toml
 
 WIDTH = 118
 HEADER = """\
@@ -71,7 +72,10 @@ def _directory(kind: str, *, brief: bool) -> str:
         _Part(f'# Only for kind = "{kind}":', own, kind=kind, shown=first_way).text(),
         role.text(),
     ]
-    return "\n".join(parts if brief else [*parts, _Part("[[directory.team]]", DirectoryTeam).text()])
+    if brief:
+        return "\n".join(parts)
+    attribute = _Part("[[directory.attribute]]", DirectoryAttribute, commented=True).text()
+    return "\n".join([*parts, _Part("[[directory.team]]", DirectoryTeam).text(), attribute])
 
 
 def _heading(text: str) -> str:
@@ -96,7 +100,7 @@ class _Part:
         return "\n".join([*about, head, *self._lines(), ""])
 
     def _lines(self) -> Iterator[str]:
-        for name, info in self.model.model_fields.items():
+        for name, info in keys_of(self.model).items():
             if _holds_tables(info) or (self.kind and name in DirectorySettings.model_fields):
                 continue
             needed = info.is_required() or name in (*self.shown, *SHOWN.get(self.model, ()))

@@ -23,9 +23,11 @@ from rosterd.settings.values import (
     Domain,
     Duration,
     Email,
+    FieldName,
     Limit,
     LimitOrOff,
     Listen,
+    Pattern,
     Section,
     Slug,
     Text,
@@ -200,6 +202,17 @@ class WorkspaceSettings(Section):
         return given
 
 
+class DirectoryAttribute(Section):
+    """A field of members that is taken from an attribute of this directory; an empty attribute clears it."""
+
+    source: Text = Field(alias="from", description="a user attribute, as the vendor names it", examples=["costCenter"])
+    to: FieldName = Field(
+        description="email | user_name | given_name | family_name | display_name | title | department | manager, or a "
+        "field of your own",
+        examples=["cost_center"],
+    )
+
+
 class DirectoryRole(Section):
     """Where the value of a role axis comes from in this directory: an attribute, groups, or both (the highest wins)."""
 
@@ -241,6 +254,10 @@ class DirectorySettings(Section):
         default=True, strict=True, description="members of groups inside a group count as its members (google, entra)"
     )
     guests: bool = Field(default=False, strict=True, description="guests and external people too (google, entra)")
+    exclude: tuple[Pattern, ...] = Field(
+        default=(), max_length=100, description="accounts that are nobody's, as shell patterns of address or user name",
+        examples=[("svc-*@acme.com", "*-bot@*")],
+    )  # fmt: skip
     scope_groups: tuple[Text, ...] = Field(
         default=(), description="only members of these groups, by name or id; empty: everybody"
     )
@@ -249,6 +266,7 @@ class DirectorySettings(Section):
         description="a simulated directory, kept in this file and served on loopback while a command runs (not scim)",
         examples=["acme-okta.json"],
     )
+    attribute: tuple[DirectoryAttribute, ...] = Field(default=(), description="member fields from other attributes")
     role: tuple[DirectoryRole, ...] = Field(default=(), description="where role values come from")
     team: tuple[DirectoryTeam, ...] = Field(default=(), description="which groups are teams")
 

@@ -15,6 +15,7 @@ from rosterd.settings.kinds import directory_model, own_keys
 from rosterd.settings.lines import Lines, Path
 from rosterd.settings.model import FROM_ENVIRONMENT, KINDS, PREFIX, Settings
 from rosterd.settings.rules import Found, Table, nearest
+from rosterd.settings.values import keys_of
 
 _EXPECTED = {
     "string_type": "a text",
@@ -153,7 +154,7 @@ def unknown_key(path: Path, raw: Table) -> Found:
     """An unknown key, with the place where it is known or the nearest known one."""
     name = str(path[-1])
     model = model_at(path[:-1], raw)
-    known = tuple(model.model_fields) if model is not None else ()
+    known = tuple(keys_of(model)) if model is not None else ()
     fix = _belongs(path, raw)
     if not fix and (near := nearest(name, known)) is not None:
         fix = f'did you mean "{near}"?'
@@ -167,7 +168,7 @@ def _belongs(path: Path, raw: Table) -> str:
         return f"it is a key of kind {' and '.join(kinds)}"
     for length in range(len(path) - 2, 0, -1):
         model = model_at(path[:length], raw)
-        if isinstance(path[length - 1], int) and model is not None and name in model.model_fields:
+        if isinstance(path[length - 1], int) and model is not None and name in keys_of(model):
             outer, inner = _header(path[:length]), _header(path[:-1])
             return f"it is a key of {outer}: move it above {inner}, where that table still goes on"
     return ""
@@ -236,7 +237,7 @@ _SPOKEN: dict[str, Callable[[ErrorDetails, Path, Table], Found]] = {
 def _about(path: Path, raw: Table) -> str:
     """What the key is for, in the words of its description."""
     model = model_at(path[:-1], raw) if path else None
-    field = model.model_fields.get(str(path[-1])) if model is not None else None
+    field = keys_of(model).get(str(path[-1])) if model is not None else None
     if field is None or not field.description:
         return ""
     return f"{path[-1]}: {field.description}"
@@ -252,7 +253,7 @@ def model_at(path: Path, raw: Table) -> type[BaseModel] | None:
             kind = at(raw, (*path[:2], "kind"))
             model = directory_model(kind) if isinstance(kind, str) and kind in KINDS else None
         else:
-            field = model.model_fields.get(step)
+            field = keys_of(model).get(step)
             model = next(_models(field.annotation), None) if field is not None else None
     return model
 

@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from reconciler.model import FIELDS, key
 from rosterd.settings.lines import Path
 
 Table = Mapping[str, Any]
 
+# What `members` says about everybody: no attribute stands for it.
+RESERVED = frozenset(
+    ("id", "active", "managed", "directory", "external_id", "roles", "teams", "team", "attributes",
+     "sessions_valid_after")
+)  # fmt: skip
 ONLY_PULLED = ("every", "cron", "simulate")
 
 
@@ -51,6 +57,7 @@ def broken(raw: Table) -> Iterator[Found]:
     workspaces = {str(each.get("id")): each for _, each in tables(raw, "workspace")}
     for index, directory in tables(raw, "directory"):
         yield from _schedule(("directory", index), directory)
+        yield from _fields(("directory", index), directory)
         yield from _feeds(("directory", index), directory, workspaces)
 
 
@@ -76,7 +83,7 @@ def _axes(path: Path, workspace: Table) -> Iterator[Found]:
 
 def _values(here: Path, role: Table) -> Iterator[Found]:
     values = _strings(role.get("values"))
-    folded = [value.strip().casefold() for value in values]
+    folded = [key(value) for value in values]
     for index, value in enumerate(folded):
         if value in folded[:index]:
             message = f'"{values[index]}" is listed twice (case does not matter)'
@@ -88,8 +95,9 @@ def _values(here: Path, role: Table) -> Iterator[Found]:
     disabled = _strings(role.get("disabled_values"))
     for index, value in enumerate(disabled):
         yield from _one_of(values, value, (*here, "disabled_values", index))
-    if role.get("default") in disabled:
-        message = "the default is among the disabled values"
+    default = role.get("default", values[0] if values else None)  # the lowest, if nothing is written
+    if default in disabled:
+        message = f'the default "{default}" is among the disabled values'
         yield Found("disabled_default", (*here, "default"), message, "choose a default that the plan has")
 
 
@@ -98,7 +106,11 @@ def _role_rules(path: Path, workspace: Table) -> Iterator[Found]:
         for side in ("when", "force"):
             table = rule.get(side)
             for axis, value in table.items() if isinstance(table, Mapping) else ():
-                yield from _value_of(workspace, axis, value, (*path, "role_rule", index, side, axis))
+                here = (*path, "role_rule", index, side, axis)
+                yield from _value_of(workspace, axis, value, here)
+                if side == "force" and value in _disabled(workspace, axis):
+                    message = f'"{value}" is among the disabled values of {axis}'
+                    yield Found("disabled_value", here, message, "force a value that the plan has")
 
 
 def _schedule(here: Path, directory: Table) -> Iterator[Found]:
@@ -110,6 +122,22 @@ def _schedule(here: Path, directory: Table) -> Iterator[Found]:
     elif "every" in directory and "cron" in directory:
         message = "every and cron are alternatives"
         yield Found("two_schedules", (*here, "cron"), message, "remove one of the two")
+
+
+def _fields(here: Path, directory: Table) -> Iterator[Found]:
+    first: dict[str, tuple[int, object]] = {}
+    for index, mapping in tables(directory, "attribute"):
+        field, source = mapping.get("to"), mapping.get("from")
+        if not isinstance(field, str):
+            continue
+        place = (*here, "attribute", index, "to")
+        if field in RESERVED:
+            message = f'"{field}" is no field that a directory attribute can fill'
+            yield Found("reserved_field", place, message, f"one of: {', '.join(FIELDS)}; or a name of your own")
+        other, said = first.setdefault(field, (index, source))
+        if other != index:
+            message = f'two attributes fill {field}: "{said}" (attribute[{other}]) and "{source}" (attribute[{index}])'
+            yield Found("duplicate_field", place, message, "keep one of the two")
 
 
 def _feeds(here: Path, directory: Table, workspaces: Mapping[str, Table]) -> Iterator[Found]:
@@ -156,6 +184,15 @@ def _one_of(values: tuple[str, ...], value: str, here: Path) -> Iterator[Found]:
 
 def _axis_values(workspace: Table) -> dict[str, tuple[str, ...]]:
     return {str(role.get("axis")): _strings(role.get("values")) for _, role in tables(workspace, "role")}
+
+
+def _disabled(workspace: Table, axis: str) -> tuple[str, ...]:
+    return tuple(
+        value
+        for _, role in tables(workspace, "role")
+        if role.get("axis") == axis
+        for value in _strings(role.get("disabled_values"))
+    )
 
 
 def _strings(given: object) -> tuple[str, ...]:

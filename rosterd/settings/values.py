@@ -7,6 +7,7 @@ could be a secret. Where they stand in the file is model.py.
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from fnmatch import translate
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -30,6 +32,7 @@ from connectors.base import complaint
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:(?P<d>\d{1,6})d)?(?:(?P<h>\d{1,6})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,9})s)?", re.ASCII)
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
+_FIELD = re.compile(r"[a-z](?:[a-z0-9_]{0,62}[a-z0-9])?", re.ASCII)
 _DOMAIN = re.compile(r"[^\s@/:]+(?:\.[^\s@/:.]+)+|localhost")
 
 
@@ -37,6 +40,11 @@ class Section(BaseModel):
     """Base of every table: unknown keys are errors, and nothing changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def keys_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a table under the names that a file gives them."""
+    return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
 def parse_duration(text: str) -> timedelta:
@@ -89,6 +97,22 @@ def _matching(pattern: re.Pattern[str], code: str, what: str, fix: str) -> Calla
     return check
 
 
+def _pattern(text: str) -> str:
+    """A shell pattern of addresses or user names, of which none is everybody's."""
+    fix = 'write "svc-*@acme.com", "*-bot@*", "svc-[0-9]*"; a bracket itself is [[]'
+    said = f'"{text[:80]}" is no pattern'
+    if not text.strip() or len(text) > 254:  # longer than any address (RFC 5321 §4.5.3.1.3)
+        raise complaint("bad_pattern", f"{said}: it has to have 1 to 254 characters", fix)
+    bare = re.sub(r"\[!?\]?[^\]]*\]", "?", text)
+    if "[" in bare:
+        raise complaint("bad_pattern", f"{said}: a [ is never closed", fix)
+    if "(?!)" in translate(text):  # what fnmatch makes of [z-a]
+        raise complaint("bad_pattern", f"{said}: a range in [ ] is empty", fix)
+    if not bare.strip("*?@. "):
+        raise complaint("bad_pattern", f'"{text[:80]}" is everybody', "name some part of the address or user name")
+    return text
+
+
 def _listen(text: str) -> str:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
@@ -128,8 +152,16 @@ Email = Annotated[
         _matching(re.compile(r"[^\s@]+@[^\s@]+"), "bad_email", "mail address", 'write "owner@acme.com"'),
     ),
 ]
+Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 254})]
 Listen = Annotated[str, AfterValidator(_listen)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+FieldName = Annotated[
+    str,
+    AfterValidator(
+        _matching(_FIELD, "bad_field", "name of a member field", 'write "title", or a name of your own: "cost_center"')
+    ),
+    WithJsonSchema({"type": "string", "pattern": f"^{_FIELD.pattern}$"}),
+]
 Text = Annotated[str, Field(min_length=1)]
 
 

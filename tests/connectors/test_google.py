@@ -242,6 +242,25 @@ def test_standard_attributes_are_read() -> None:
     }
 
 
+def test_what_a_job_or_a_list_holds_is_read_of_the_primary_one() -> None:
+    """Regression: of a job only title and department were read, of lists without a class nothing."""
+    attributes = frozenset({"organizations.costCenter", "organizations.title", "externalIds.value", "name.displayName"})
+    raw = {
+        "id": "1",
+        "name": {"givenName": "Ada", "displayName": "Countess"},
+        "organizations": [{"title": "Old", "costCenter": "1"}, {"title": "New", "costCenter": "42", "primary": True}],
+        "externalIds": [{"value": "E7", "type": "organization"}, {"value": "X", "type": "custom"}],
+    }
+    reading = Reading(attributes)
+    found = to_user(reading.one.decode(json.dumps(raw)), attributes)
+    assert found.attributes == {
+        "organizations.costCenter": "42", "organizations.title": "New", "externalIds.value": "E7",
+        "name.displayName": "Countess",
+    }  # fmt: skip
+    assert (found.title, found.given_name) == ("New", "Ada")
+    assert "name(givenName,familyName,fullName,displayName)" in reading.query["fields"]
+
+
 def test_the_discovery_document_knows_all_this() -> None:
     text = (files("googleapiclient.discovery_cache.documents") / "admin.directory_v1.json").read_text(encoding="utf-8")
     api = json.loads(text)

@@ -12,9 +12,9 @@ from reconciler.context import Context
 from reconciler.decide import plan
 from reconciler.holders import with_stays
 from reconciler.match import Subject
-from reconciler.model import DirectoryUser, Evidence, Member, Profile, UserState, key
+from reconciler.model import DirectoryUser, Evidence, Member, Profile, UserState, edited, key
 from reconciler.plan import Action, Plan
-from reconciler.policy import GroupView, Policy, RoleAxis, match_key
+from reconciler.policy import GroupView, Policy, RoleAxis, described, match_key
 from reconciler.teams import view_of
 
 
@@ -43,7 +43,7 @@ class Workspace:
         """Everybody whom the directory or the workspace knows."""
         linked = {each.external_id: each for each in self.members.values() if each.directory == policy.directory}
         holders = {key(each.profile.email): each for each in self.members.values() if each.id not in self.parked}
-        keys = {name: match_key(policy.match, who) for name, who in world.people.items()}
+        keys = {name: match_key(policy.match, described(policy, who)) for name, who in world.people.items()}
         sharing: dict[str, list[str]] = {}
         for name, who in sorted(world.people.items()):
             if who.state is UserState.ACTIVE and keys[name]:
@@ -76,7 +76,7 @@ class Workspace:
         if owner is None:
             return world.users_known, False
         return owner.state is UserState.GONE, owner.state is not UserState.GONE and (
-            match_key(policy.match, owner) != wanted
+            match_key(policy.match, described(policy, owner)) != wanted
         )
 
     def plan(self, policy: Policy, world: World, order: Iterable[int] = ()) -> Plan:
@@ -107,8 +107,9 @@ class Workspace:
             self.parked.add(action.parks)
         if action.kind == "create":
             fields = {name: value for name, value in action.after.items() if name != "roles"}
+            profile = edited(Profile(""), fields)
             self.members[action.member] = Member(
-                action.member, Profile(**fields), True, True, policy.directory, action.external_id,
+                action.member, profile, True, True, policy.directory, action.external_id,
                 dict(action.after["roles"]),
             )  # fmt: skip
             return
@@ -122,7 +123,7 @@ class Workspace:
                 self._edit(member.id, active=True)
             case "update":
                 self.parked -= {member.id} if "email" in action.after else set()
-                self._edit(member.id, profile=msgspec.structs.replace(member.profile, **action.after))
+                self._edit(member.id, profile=edited(member.profile, action.after))
             case "set_role":
                 self._edit(member.id, roles={**member.roles, **action.after})
             case "join_team":

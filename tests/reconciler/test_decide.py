@@ -86,6 +86,7 @@ def test_a_member_of_whom_the_directory_said_nothing_stays() -> None:
 
 DOMAINS = {"scope": Scope(domains=frozenset({"acme.com", "acme.io"}))}
 STAFF = {"scope": Scope(groups=("Staff", "Board"))}
+SERVICES = {"scope": Scope(exclude=("svc-*@acme.com", "*-BOT@*", "run[0-9]"))}
 WITH_STAFF = view("Admins", "Eng", "Staff", "Board")
 
 
@@ -103,6 +104,16 @@ WITH_STAFF = view("Admins", "Eng", "Staff", "Board")
         (user("ada", email="", user_name="ada@acme.io"), DOMAINS, ""),
         (user("ada", email="", user_name="ada"), DOMAINS, "address outside the workspace's domains"),
         (user("ada"), STAFF, "not in any of the synced groups"),
+        (user("ada", email="svc-ada@acme.com"), SERVICES, 'excluded by the pattern "svc-*@acme.com"'),
+        (user("ada", email="SVC-Ada@Acme.com "), SERVICES, 'excluded by the pattern "svc-*@acme.com"'),
+        (user("ada", email="svc-ada@acme.org"), SERVICES, ""),
+        (user("ada", email="a.svc-ada@acme.com"), SERVICES, ""),
+        (user("ada", email="svc-ada@acme.com.evil.org"), SERVICES, ""),
+        (user("ada", user_name="ADA-Bot@corp"), SERVICES, 'excluded by the pattern "*-BOT@*"'),
+        (user("ada", email="", user_name="ada-bot@acme.com"), SERVICES, 'excluded by the pattern "*-BOT@*"'),
+        (user("ada", user_name="run7"), SERVICES, 'excluded by the pattern "run[0-9]"'),
+        (user("ada", user_name="runs"), SERVICES, ""),
+        (user("ada", user_name="ｒｕｎ７"), SERVICES, 'excluded by the pattern "run[0-9]"'),
     ],
 )
 def test_scope(who: Any, fields: dict[str, Any], outside: str) -> None:

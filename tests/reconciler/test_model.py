@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from reconciler.model import Profile, fields_of, key, profile_of
+from reconciler.model import FIELDS, Profile, edited, fields_of, key, profile_of
 from reconciler.policy import address, desired_profile, match_key
-from tests.builders import user
+from tests.builders import policy, user
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,15 @@ def test_a_display_name_is_made_up_where_the_directory_keeps_none() -> None:
 
 
 def test_fields_of_a_profile_are_all_of_them() -> None:
-    assert set(fields_of(Profile("a@b.c"))) == set(Profile.__struct_fields__)
+    assert {*fields_of(Profile("a@b.c")), "attributes"} == {*Profile.__struct_fields__}
+    assert set(fields_of(Profile("a@b.c", attributes=(("cost_center", "42"),)))) == {*FIELDS, "cost_center"}
+
+
+def test_an_edited_profile_has_what_its_fields_say_and_no_cleared_ones() -> None:
+    made = edited(Profile("a@b.c"), {"title": "Engineer", "cost_center": "42", "badge": "7"})
+    assert made == Profile("a@b.c", title="Engineer", attributes=(("badge", "7"), ("cost_center", "42")))
+    assert edited(made, {"badge": "", "title": ""}) == Profile("a@b.c", attributes=(("cost_center", "42"),))
+    assert edited(Profile(""), fields_of(made)) == made
 
 
 def test_people_are_matched_by_address_or_user_name() -> None:
@@ -53,7 +61,7 @@ def test_people_are_matched_by_address_or_user_name() -> None:
 )
 def test_the_address_of_a_person(email: str, user_name: str, expected: str) -> None:
     who = user("ada", email=email, user_name=user_name)
-    assert (address(who), desired_profile(who).email) == (expected, expected)
+    assert (address(who), desired_profile(policy(), who).email) == (expected, expected)
 
 
 def test_users_survive_json() -> None:

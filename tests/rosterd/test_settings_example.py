@@ -17,7 +17,7 @@ from rosterd import settings
 from rosterd.settings.kinds import settings_model
 from rosterd.settings.model import KINDS
 from rosterd.settings.problems import _models
-from rosterd.settings.values import Limit
+from rosterd.settings.values import Limit, keys_of
 from tests.rosterd.files import WORKSPACE, directory, problems
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_it_loads_and_only_its_secrets_are_missing(tmp_path: Path, monkeypatch: 
 
 
 def _fields(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    for name, info in model.model_fields.items():
+    for name, info in keys_of(model).items():
         yield name, info.description or ""
         for inner in _models(info.annotation):
             yield from _fields(inner)

@@ -15,6 +15,7 @@ from tests.rosterd.files import WORKSPACE, directory, problems, write
 
 AXIS = '[[workspace.role]]\naxis = "a"\nvalues = ["low", "high"]\n'
 ACME = '[[workspace]]\nid = "acme"\n'
+FIELD = '[[directory.attribute]]\nfrom = "jobTitle"\nto = "title"\n'
 ROLE = '[[directory.role]]\naxis = "role"\n'
 
 # code, key, line, a word of the message or the fix, the file
@@ -45,6 +46,11 @@ CASES: list[tuple[str, str, int | None, str, str]] = [
     ("unknown_value", "workspace[0].role[0].disabled_values[0]", 6, "low", ACME + AXIS + 'disabled_values = ["x"]'),
     ("disabled_default", "workspace[0].role[0].default", 6, "default",
      ACME + AXIS + 'default = "low"\ndisabled_values = ["low"]'),
+    ("disabled_default", "workspace[0].role[0].default", 3, '"low"', ACME + AXIS + 'disabled_values = ["low"]'),
+    ("disabled_value", "workspace[0].role_rule[0].force.a", 9, "the plan has",
+     ACME + AXIS + 'disabled_values = ["high"]\n[[workspace.role_rule]]\nwhen = { a = "low" }\nforce = { a = "high" }'),
+    ("duplicate_value", "workspace[0].role[0].values[1]", 5, "twice",
+     ACME + '[[workspace.role]]\naxis = "r"\nvalues = ["a", "\uff41"]'),
     ("duplicate_value", "workspace[0].role[0].values[1]", 5, "twice",
      ACME + '[[workspace.role]]\naxis = "r"\nvalues = ["a", "A"]'),
     ("duplicate_axis", "workspace[0].role[1].axis", 7, "two role axes", ACME + AXIS + AXIS),
@@ -115,6 +121,27 @@ CASES: list[tuple[str, str, int | None, str, str]] = [
     ("unknown_value", 'directory[0].role[0].groups."The Admins"', 12, '"admin"',
      WORKSPACE + directory("scim", ROLE + 'groups = { "The Admins" = "Admin" }')),
     ("no_source", "directory[0].role[0]", 10, "attribute", WORKSPACE + directory("scim", ROLE)),
+    ("missing_key", "directory[0].attribute[0].from", 10, "as the vendor names it",
+     WORKSPACE + directory("scim", FIELD.replace("from", "# from"))),
+    ("unknown_key", "directory[0].attribute[0].source", 13, "known here: from, to",
+     WORKSPACE + directory("scim", FIELD + 'source = "x"')),
+    ("bad_field", "directory[0].attribute[0].to", 12, "cost_center",
+     WORKSPACE + directory("scim", FIELD.replace("title", "Cost Center"))),
+    ("reserved_field", "directory[0].attribute[0].to", 12, "given_name",
+     WORKSPACE + directory("scim", FIELD.replace("title", "active"))),
+    ("duplicate_field", "directory[0].attribute[2].to", 18, '"jobTitle" (attribute[0]) and "position" (attribute[2])',
+     WORKSPACE + directory("scim", FIELD + FIELD.replace("title", "name") + FIELD.replace("jobTitle", "position"))),
+    ("bad_pattern", "directory[0].exclude[1]", 10, "[ is never closed",
+     WORKSPACE + directory("scim", 'exclude = ["svc-*", "bot[0-9"]')),
+    ("bad_pattern", "directory[0].exclude[0]", 10, "is empty", WORKSPACE + directory("scim", 'exclude = ["bot[9-0]"]')),
+    ("bad_pattern", "directory[0].exclude[0]", 10, "254 characters", WORKSPACE + directory("scim", 'exclude = [" "]')),
+    ("bad_pattern", "directory[0].exclude[0]", 10, "254 characters",
+     WORKSPACE + directory("scim", f'exclude = ["{"x" * 255}"]')),
+    ("bad_pattern", "directory[0].exclude[0]", 10, "is everybody",
+     WORKSPACE + directory("scim", 'exclude = ["*@*.*"]')),
+    ("bad_pattern", "directory[0].exclude[0]", 10, "is everybody",
+     WORKSPACE + directory("scim", 'exclude = ["[a-z]*"]')),
+    ("bad_value", "directory[0].exclude", 10, "at most 100", WORKSPACE + directory("scim", f"exclude = {['x'] * 101}")),
     ("missing_key", "directory[0].team[0].team", 10, "workspace",
      WORKSPACE + directory("scim", '[[directory.team]]\ngroup = "g"')),
 ]  # fmt: skip

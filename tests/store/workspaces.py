@@ -2,29 +2,27 @@
 
 from sqlalchemy import text
 
-from reconciler.model import Member, Profile, key
+from reconciler.model import Member
 from store import Store
 from store.database import bulk
+from store.profiles import COLUMNS, columns_of
 
 NOW = "2026-01-01T00:00:00.000Z"
-FIELDS = Profile.__struct_fields__
 
 
 def add(store: Store, *members: Member, workspace: str = "acme") -> None:
     """Writes members as they are, links and roles and teams included."""
-    names = ("id", "workspace", "email_key", "name_key", *FIELDS, "active", "managed", "directory", "external_id",
-             "created_at", "updated_at")  # fmt: skip
+    names = ("id", "workspace", *COLUMNS, "active", "managed", "directory", "external_id", "created_at", "updated_at")
     marks = ", ".join("?" * len(names))
     insert = f"INSERT INTO member ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - constants of this file
     with store.write() as connection:
         for each in members:
-            profile = [getattr(each.profile, name) for name in FIELDS]
-            keys = (key(each.profile.email), key(each.profile.user_name or each.profile.email))
+            profile = columns_of(each.profile)
             link = (each.directory or None, each.external_id or None)
             bulk(
                 connection,
                 insert,
-                [(each.id, workspace, *keys, *profile, each.active, each.managed, *link, NOW, NOW)],
+                [(each.id, workspace, *profile, each.active, each.managed, *link, NOW, NOW)],
             )
             bulk(
                 connection,
