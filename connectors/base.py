@@ -17,7 +17,8 @@ Callers ask two questions: `error.retry` (may the same request succeed later wit
 """
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
@@ -99,12 +100,23 @@ class Counts:
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `rosterd check`. Severity "error" makes the command exit 1."""
+    """One line of `rosterd check`. Severity "error" makes the command exit 1; `feature` is its heading."""
 
     severity: Literal["ok", "warning", "error"]
     code: str
     message: str
     fix: str = ""
+    feature: str = ""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a check compares with: whom the workspace takes in, and how many there were at the last whole read."""
+
+    domains: frozenset[str] = frozenset()  # lower-case; empty: any
+    guests: bool = True  # whether they are in scope
+    people: int | None = None  # None: never read whole
+    groups: int | None = None
 
 
 def complaint(code: str, message: str, fix: str) -> PydanticCustomError:
@@ -183,6 +195,8 @@ class Opened:
     deadline: float = 3600.0  # seconds a whole pull may take
     headers: Mapping[str, str] = field(default_factory=dict)
     patience: Patience = Patience()
+    clock: Callable[[], float] = time.time  # this machine's, which `check` compares with the vendor's
+    expected: Expected = Expected()  # what `check` compares counts with
 
 
 class Connector(Protocol):
@@ -191,8 +205,8 @@ class Connector(Protocol):
     counts: Counts
 
     async def check(self, wanted: Wanted) -> list[Finding]:
-        """Verifies credentials and permissions with the fewest requests; changes nothing, never raises
-        ConnectorError (it becomes a finding)."""
+        """Tries every feature that a sync uses by itself, with few requests; changes nothing, never raises
+        ConnectorError (it becomes a finding). See checking.py."""
         ...
 
     def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Seque
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -28,10 +29,12 @@ from connectors.base import (
     SecretRef,
     Unavailable,
 )
+from connectors.checking import Check, People
+from connectors.entra_attributes import paths
+from connectors.entra_check import EntraProbe, EntraReads
 from connectors.entra_delta import GROUP, GROUPS, LATEST, USER, DeltaPage, Round, endless, last_link, tracked
 from connectors.entra_errors import judge, judge_group, judge_person, pace
 from connectors.entra_sdk import Session, TokenRefused
-from connectors.findings import of_error, of_groups, of_users
 from connectors.members import expand
 from connectors.paging import Endless, each, not_json, pages, text
 from connectors.transport import Answer, Judge, Limiter, Transport
@@ -132,7 +135,6 @@ _MANAGER = "&$expand=manager($select=id,displayName,mail,userPrincipalName)"
 _DELETED = "/v1.0/directory/deletedItems/{}?$select=id"
 _AT_ONCE = 8
 _ASK_AGAIN = 20  # people without accountEnabled among the changes, at most
-_CHECK_SECONDS = 60.0
 
 
 class _Page(msgspec.Struct):
@@ -169,6 +171,8 @@ class Entra:
         self.counts = Counts()
         self._base = config.endpoint or _GRAPH
         self._seconds = opened.deadline
+        self._opened = opened
+        self._client_id, self._signed = config.client_id or "", config.certificate is not None
         self._session = Session(config, self._base, opened.headers)
         self._transport = Transport(
             opened.directory,
@@ -182,20 +186,14 @@ class Entra:
         )
 
     async def check(self, wanted: Wanted) -> list[Finding]:
-        """One page of people, the groups, one page of one group's members."""
-        self._transport.begin(_CHECK_SECONDS)
-        try:
-            page = await self._get(users_path(wanted.attributes), _page)
-            users = each(page.value, partial(to_user, attributes=wanted.attributes), "GET /v1.0/users")
-            found = of_users(users, wanted, more=page.following is not None)
-            groups = [group async for seen in self._groups() for group in seen.groups]
-            found += of_groups(groups, wanted)
-            for group in sorted(resolve(wanted.groups, groups, wanted.bound).ids.values())[:1]:
-                members = (await self._get(_MEMBERS.format(group), _members_page)).value
-                found.append(Finding("ok", "members_readable", f"members can be read: {len(members)} in {group}"))
-        except ConnectorError as exc:
-            return [of_error(exc)]
-        return found
+        """Every feature that a sync uses, tried by itself."""
+        reads = EntraReads(
+            self._people_pages, self._groups, self._members,
+            lambda one, names: self._ask(one, Wanted(attributes=names)), self._get_or_none, _DELETED,
+            self._latest, lambda url: self._round(url, Round()), self._paths,
+        )  # fmt: skip
+        probe = EntraProbe(self._session, self._transport, reads, self._signed, self._client_id)
+        return await Check(probe, self._transport, wanted, self._opened).run()
 
     async def pull(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
         """All people, all groups, the direct members of wanted groups and of the those inside them; or what changed."""
@@ -247,24 +245,32 @@ class Entra:
 
         Empty where Graph follows no changes of an attribute, or refuses: then every read is one of everything.
         """
-        if not tracked(wanted.attributes):
+        if not tracked(self._paths(wanted.attributes).values()):
             return {}
         try:
-            paths = {"users": users_path(wanted.attributes, _DELTA) + LATEST, "groups": GROUPS + LATEST}
-            return {name: (await self._round(path, Round())) for name, path in paths.items()}
+            return {name: await self._round(path, Round()) for name, path in self._latest(wanted.attributes).items()}
         except ConnectorError as exc:
             if isinstance(exc, Refused | Unavailable) and exc.status in (None, 401):
                 raise  # no token, or nobody there: the listing would say the same
             return {}
 
+    def _latest(self, attributes: frozenset[str]) -> dict[str, str]:
+        """Where a round that tells nothing but where the next one begins is asked for."""
+        return {"users": users_path(self._paths(attributes).values(), _DELTA) + LATEST, "groups": GROUPS + LATEST}
+
     async def _people(self, wanted: Wanted, unclear: list[str]) -> AsyncGenerator[tuple[DirectoryUser, ...], None]:
         unclear.clear()
-        convert = partial(to_user, attributes=wanted.attributes)
-        async with aclosing(self._pages(users_path(wanted.attributes), _page)) as found:
+        async with aclosing(self._people_pages(wanted.attributes)) as found:
             async for page in found:
-                users = each(page.value, convert, "GET /v1.0/users")
-                unclear += [user.external_id for user in users if user.state is UserState.UNKNOWN]
-                yield users
+                unclear += [user.external_id for user in page.users if user.state is UserState.UNKNOWN]
+                yield page.users
+
+    async def _people_pages(self, attributes: frozenset[str]) -> AsyncGenerator[People, None]:
+        paths = self._paths(attributes)
+        convert = partial(to_user, attributes=paths)
+        async with aclosing(self._pages(users_path(paths.values()), _page)) as found:
+            async for page in found:
+                yield People(each(page.value, convert, "GET /v1.0/users"), page.following is not None)
 
     def _expand(
         self, groups: Iterable[str], wanted: Wanted, known: Collection[str] = ()
@@ -305,7 +311,8 @@ class Entra:
 
     async def _changed_people(self, people: Round, wanted: Wanted) -> AsyncGenerator[Observation, None]:
         """Those without accountEnabled are asked for by id: delta will not name them again."""
-        users = each([*people.last.values()], partial(to_user, attributes=wanted.attributes), "GET /v1.0/users/delta")
+        convert = partial(to_user, attributes=self._paths(wanted.attributes))
+        users = each([*people.last.values()], convert, "GET /v1.0/users/delta")
         if users:
             yield UsersSeen(users)
         for user in sorted(people.gone):
@@ -335,16 +342,20 @@ class Entra:
         return same_origin(last_link(page, request), self._base, request)
 
     def _digest(self, wanted: Wanted) -> str:
-        return cursors.digest(wanted, self._base, _DELTA, GROUPS)
+        return cursors.digest(wanted, self._base, _DELTA, GROUPS, *self._paths(wanted.attributes).values())
+
+    def _paths(self, attributes: frozenset[str]) -> Mapping[str, str]:
+        return paths(attributes, self._client_id)
 
     # -- requests -----------------------------------------------------------------------------------------------
 
     async def _ask(self, external_id: str, wanted: Wanted) -> Observation:
         """One person: still there, among the deleted, or neither."""
         key = quote(external_id, safe="")
-        record = await self._get_or_none(users_path(wanted.attributes, _ONE.replace("{}", key, 1)))
+        paths = self._paths(wanted.attributes)
+        record = await self._get_or_none(users_path(paths.values(), _ONE.replace("{}", key, 1)))
         if record is not None:
-            return UsersSeen(each([record], partial(to_user, attributes=wanted.attributes), "GET /v1.0/users/{id}"))
+            return UsersSeen(each([record], partial(to_user, attributes=paths), "GET /v1.0/users/{id}"))
         deleted = await self._get_or_none(_DELETED.format(key))
         return UserGone(external_id, Evidence.ABSENCE if deleted is None else Evidence.TOMBSTONE)
 
@@ -419,8 +430,10 @@ def users_path(attributes: Iterable[str], form: str = _USERS) -> str:
 # -- to_user, to_group --------------------------------------------------------------------------------------------
 
 
-def to_user(raw: Mapping[str, Any], attributes: Collection[str] = ()) -> DirectoryUser:
+def to_user(raw: Mapping[str, Any], attributes: Mapping[str, str] = MappingProxyType({})) -> DirectoryUser:
     """A Graph user. `mail` is empty for people without a mailbox, who are known by their user principal name.
+
+    `attributes` are paths by configured name (entra_attributes.py).
 
     Raises:
         KeyError: no `id`.
@@ -444,12 +457,12 @@ def to_user(raw: Mapping[str, Any], attributes: Collection[str] = ()) -> Directo
     )
 
 
-def _attributes(raw: Mapping[str, Any], wanted: Iterable[str]) -> dict[str, Any]:
+def _attributes(raw: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:
     """The wanted values that are there; `onPremisesExtensionAttributes.extensionAttribute1` is a path."""
     found: dict[str, Any] = {}
-    for name in wanted:
+    for name, path in wanted.items():
         value: Any = raw
-        for step in name.split("."):
+        for step in path.split("."):
             value = value.get(step) if isinstance(value, dict) else None
         if value is not None:
             found[name] = value

@@ -9,7 +9,7 @@ from connectors.entra_sdk import TokenRefused
 from connectors.paging import text
 from connectors.transport import Action, Answer, Verdict, retry_after
 
-_CONSENT = (
+CONSENT = (
     "App registrations > the app > API permissions: User.Read.All and GroupMember.Read.All as Application permissions, "
     "then Grant admin consent"
 )
@@ -19,7 +19,7 @@ _SELECT = "Graph cannot list one of the configured attributes: compare them with
 _CONDITIONS = "the token was withdrawn: look for a changed secret, a disabled app, or a Conditional Access policy"
 
 _BY_CODE = {  # compared in lower case: the documents write some of them in both ways
-    "authorization_requestdenied": (Action.PAUSE, _CONSENT),
+    "authorization_requestdenied": (Action.PAUSE, CONSENT),
     "directory_expiredpagetoken": (Action.RESYNC, ""),
     "syncstatenotfound": (Action.RESYNC, ""),
     "resyncrequired": (Action.RESYNC, ""),
@@ -28,7 +28,7 @@ _ABSENT = ("request_resourcenotfound", "resourcenotfound")
 _BY_STATUS = {
     400: (Action.PAUSE, _SELECT),
     401: (Action.RENEW, _CONDITIONS),
-    403: (Action.PAUSE, _CONSENT),
+    403: (Action.PAUSE, CONSENT),
     410: (Action.RESYNC, ""),
     429: (Action.THROTTLE, ""),
     501: (Action.PAUSE, _SELECT),
@@ -40,6 +40,7 @@ _ADVICE = {
     "AADSTS7000215": _SECRET,
     "AADSTS7000222": f"the secret expired. {_SECRET}; a certificate lasts longer",
     "AADSTS700027": "upload the public part of this certificate under Certificates & secrets, and check the clock",
+    "AADSTS700024": "the certificate's time is not now: check this machine's clock",
     "AADSTS700016": _IDS,
     "AADSTS90002": _IDS,
 }

@@ -5,10 +5,13 @@ What does not live here: what is asked for, and what the answers mean (entra.py)
 """
 
 import logging
+from base64 import b64decode
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from connectors.base import Refused
 from connectors.transport import Answer
@@ -73,6 +76,16 @@ class Session:
         got = await self._adapter.get_http_response_message(request, INVALID_SPAN)
         return Answer(got.status_code, dict(got.headers), got.content)
 
+    async def sign_in(self) -> Answer:
+        """Fetches a token, unless there is one; the answer has neither headers nor body. Raises TokenRefused."""
+        await self._credential.get_token(_SCOPE, enable_cae=True)
+        return Answer(200, {}, b"")
+
+    @property
+    def roles(self) -> frozenset[str] | None:
+        """The application permissions that the token carries, read without verifying; None where it does not tell."""
+        return self._credential.roles()
+
     async def renew(self) -> None:
         """Forgets the access token, so that the next request fetches one."""
         self._credential.forget()
@@ -125,6 +138,15 @@ class _Credential:
         except OSError as exc:  # a federated token that is being replaced
             raise TokenRefused(None, {}, "", f"{self._config.federated_token_file} cannot be read: {exc}") from exc
         return self._token
+
+    def roles(self) -> frozenset[str] | None:
+        """The `roles` of the token's claims. Graph's tokens are not for clients to read: any other form is no news."""
+        parts = self._token.token.split(".") if self._token is not None else []
+        try:
+            claims = msgspec.json.decode(b64decode(parts[1] + "=" * (-len(parts[1]) % 4), altchars=b"-_"))
+            return frozenset(str(role) for role in claims.get("roles", ()))
+        except (IndexError, ValueError, AttributeError, TypeError):
+            return None
 
     def forget(self) -> None:
         """The next request makes a new token: azure-identity would find the old one in its cache."""

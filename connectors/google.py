@@ -18,7 +18,6 @@ from connectors import confirming, listing
 from connectors.address import Address
 from connectors.base import (
     ConnectorConfig,
-    ConnectorError,
     Counts,
     Finding,
     Malformed,
@@ -26,7 +25,8 @@ from connectors.base import (
     Opened,
     SecretRef,
 )
-from connectors.findings import of_error, of_groups, of_users
+from connectors.checking import Check, People
+from connectors.google_check import GoogleProbe, GoogleReads
 from connectors.google_errors import judge, judge_item, judge_person
 from connectors.google_sdk import API, AT_ONCE, Sdk, foreign, key_of
 from connectors.google_wire import (
@@ -101,7 +101,6 @@ def open(config: Config, opened: Opened) -> "Google":  # noqa: A001 -- what the 
 
 # -- the connector ------------------------------------------------------------------------------------------------
 
-_CHECK_SECONDS = 60.0
 _BURST, _PER_SECOND = 1000, 20  # together below 2,400 in any minute, which no header tells (facts §5)
 _REFETCH = 20  # after that many people whose second reading had no status either, nobody else is asked for again
 
@@ -114,6 +113,7 @@ class Google:
         self._customer = customer
         self._sdk = sdk
         self._seconds = opened.deadline
+        self._opened = opened
         self._transport = Transport(
             opened.directory,
             judge,
@@ -126,26 +126,12 @@ class Google:
         )
 
     async def check(self, wanted: Wanted) -> list[Finding]:
-        """One page of people, the groups, one page of one group's members."""
-        self._transport.begin(_CHECK_SECONDS)
-        found: list[Finding] = []
-        try:
-            reading = Reading(wanted.attributes)
-            async with aclosing(self._users(reading)) as listed:
-                first = await anext(listed)
-            users = tuple([to_user(raw, wanted.attributes) for raw in first.items or ()])
-            found += of_users(users, wanted, more=first.nextPageToken is not None)
-            reading.note(first.items or ())
-            found += [Finding("ok", "attribute_resolved", f"{name!r} is {place}") for name, place in reading.resolved]
-            groups = [to_group(raw) async for page in self._groups() for raw in page.items or ()]
-            found += of_groups(groups, wanted)
-            for group in sorted(resolve(wanted.groups, groups, wanted.bound).ids.values())[:1]:
-                async with aclosing(self._members(group)) as pages_of_one:
-                    await anext(pages_of_one)
-                found.append(Finding("ok", "members_readable", f"members can be read: those of {group}"))
-        except ConnectorError as exc:
-            found.append(of_error(exc))
-        return found
+        """Every feature that a sync uses, tried by itself."""
+        reads = GoogleReads(
+            self._people_pages, self._groups_seen, self._members, self._ask_once, self._deleted, self._schemas
+        )
+        probe = GoogleProbe(self._sdk, self._transport, reads)
+        return await Check(probe, self._transport, wanted, self._opened).run()
 
     async def pull(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
         """All people of the list (suspended and archived ones are in it), all groups, the members of wanted groups."""
@@ -230,6 +216,24 @@ class Google:
         if user.state is UserState.UNKNOWN:
             unclear.append(user.external_id)
         return user
+
+    async def _people_pages(self, reading: Reading, attributes: frozenset[str]) -> AsyncGenerator[People, None]:
+        """Pages as they come, for `check`: nobody is asked for again."""
+        async with aclosing(self._users(reading)) as listed:
+            async for page in listed:
+                reading.note(page.items or ())
+                users = tuple([to_user(raw, attributes) for raw in page.items or ()])
+                yield People(users, page.nextPageToken is not None)
+
+    async def _ask_once(self, external_id: str, attributes: frozenset[str]) -> Observation:
+        return await self._ask(external_id, Reading(attributes), attributes, _Bin(self._deleted))
+
+    async def _schemas(self) -> Answer:
+        """The definitions of custom attributes."""
+        path = f"customer/{self._customer}/schemas"
+        return await self._transport.call(
+            _name(path), partial(self._sdk.send, self._sdk.schemas.list(customerId=self._customer))
+        )
 
     def _users(self, reading: Reading) -> AsyncGenerator[Any, None]:
         query = {"customer": self._customer, "maxResults": 500, **reading.page_query}

@@ -11,7 +11,7 @@ from connectors.google_sdk import SCOPES
 from connectors.paging import text
 from connectors.transport import Action, Answer, Verdict, retry_after
 
-_DELEGATE = (
+DELEGATE = (
     "admin.google.com > Security > Access and data control > API controls > Manage Domain Wide Delegation: the "
     "Client ID is the digits of client_id in the key file, the OAuth scopes are "
     f"{', '.join(SCOPES)}; a change can take up to 24 hours"
@@ -24,7 +24,7 @@ _ENABLE = (
     "console.cloud.google.com, in the service account's project: APIs & Services > Library > Admin SDK API > Enable; "
     "it takes minutes"
 )
-_ROLE = (
+ROLE = (
     "admin.google.com > Account > Admin roles: give the subject a role with the admin API privileges "
     "Users > Read and Groups > Read"
 )
@@ -43,17 +43,17 @@ _BY_REASON = {
     "accessNotConfigured": (Action.PAUSE, _ENABLE),
     "SERVICE_DISABLED": (Action.PAUSE, _ENABLE),
     "domainCannotUseApis": (Action.PAUSE, _ALLOW),
-    "insufficientPermissions": (Action.PAUSE, _DELEGATE),
-    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": (Action.PAUSE, _DELEGATE),
+    "insufficientPermissions": (Action.PAUSE, DELEGATE),
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": (Action.PAUSE, DELEGATE),
 }
 _BY_STATUS = {
     401: (Action.RENEW, _SUBJECT),
-    403: (Action.PAUSE, _ROLE),
+    403: (Action.PAUSE, ROLE),
     408: (Action.RETRY, ""),
     410: (Action.RESYNC, ""),
     429: (Action.THROTTLE, ""),
 }
-_BY_TOKEN_ERROR = {"unauthorized_client": _DELEGATE, "invalid_scope": _DELEGATE, "access_denied": _DELEGATE}
+_BY_TOKEN_ERROR = {"unauthorized_client": DELEGATE, "invalid_scope": DELEGATE, "access_denied": DELEGATE}
 
 
 def judge(outcome: Answer | BaseException) -> Verdict | None:

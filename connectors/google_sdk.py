@@ -8,7 +8,7 @@ imported by making an `Sdk`, not with this module, and their own retries are off
 import asyncio
 import http.client
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -25,10 +25,9 @@ API = "https://admin.googleapis.com"
 TOKEN = "https://oauth2.googleapis.com/token"  # noqa: S105 -- an address
 UNIVERSE = "googleapis.com"
 # members.list accepts group.readonly too; one scope that the delegation lacks fails the whole token request (§1.1)
-SCOPES = (
-    "https://www.googleapis.com/auth/admin.directory.user.readonly",
-    "https://www.googleapis.com/auth/admin.directory.group.readonly",
-)
+USERS_SCOPE = "https://www.googleapis.com/auth/admin.directory.user.readonly"
+GROUPS_SCOPE = "https://www.googleapis.com/auth/admin.directory.group.readonly"
+SCOPES = (USERS_SCOPE, GROUPS_SCOPE)
 AT_ONCE = 8  # requests in flight, and threads (§5)
 TIMEOUT = 60.0  # seconds a socket may stay silent
 
@@ -84,7 +83,7 @@ def foreign() -> tuple[type[BaseException], ...]:
 
 
 class Sdk:
-    """Builds requests (`users`, `groups`, `members`: the resources of the discovery document) and sends them.
+    """Builds requests (`users`, `groups`, `members`, `schemas`: the resources of the discovery document), and sends.
 
     httplib2 is not thread-safe: every thread takes a connection of its own and puts it back (§7.5 #17).
 
@@ -97,6 +96,8 @@ class Sdk:
         self._direct = loopback(endpoint)
         self._service = _service(endpoint, self._connection())
         self.users, self.groups, self.members = self._service.users(), self._service.groups(), self._service.members()
+        self.schemas = self._service.schemas()
+        self.token_headers: Mapping[str, str] = {}  # of the last answer to a token request
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="google")
         self._idle: list[Any] = []
         self._all: list[Any] = []
@@ -110,6 +111,16 @@ class Sdk:
                     await self._in_thread(self._sign_in)
         answer: Answer = await self._in_thread(partial(_execute, request))
         return answer
+
+    async def sign_in(self) -> Answer:
+        """Fetches a token; the answer has neither headers nor body. Raises the classes of `foreign`."""
+        async with self._signing_in:
+            await self._in_thread(self._sign_in)
+        return Answer(200, {}, b"")
+
+    def ask_for(self, scopes: Iterable[str]) -> None:
+        """The next token is asked for with these scopes."""
+        self._credentials = self._credentials.with_scopes([*scopes])
 
     async def renew(self) -> None:
         """Drops the token, so that the next request signs in anew."""
@@ -140,6 +151,7 @@ class Sdk:
         except IndexError:
             connection = self._connection()
             self._all.append(connection)
+        connection.credentials = self._credentials
         try:
             return work(connection)
         finally:
@@ -155,7 +167,10 @@ class Sdk:
         return AuthorizedHttp(self._credentials, http=plain, refresh_status_codes=(), max_refresh_attempts=0)
 
     def _sign_in(self, connection: Any) -> None:
-        self._credentials.refresh(partial(_ask_token, connection.http))
+        self._credentials.refresh(partial(_ask_token, connection.http, self._note))
+
+    def _note(self, headers: Mapping[str, str]) -> None:
+        self.token_headers = headers
 
 
 def _credentials(key: dict[str, str], subject: str) -> Any:
@@ -191,13 +206,16 @@ def _service(endpoint: str, connection: Any) -> Any:
 def _execute(request: Any, connection: Any) -> Answer:
     from googleapiclient.errors import HttpError
 
+    seen: list[Mapping[str, str]] = []
+    request.add_response_callback(seen.append)
     try:
-        return Answer(200, {}, request.execute(http=connection, num_retries=0))
+        body = request.execute(http=connection, num_retries=0)
+        return Answer(200, seen[-1], body)
     except HttpError as exc:
         return Answer(exc.resp.status, exc.resp, exc.content)
 
 
-def _ask_token(plain: Any, url: str, **request: Any) -> Any:
+def _ask_token(plain: Any, note: Callable[[Mapping[str, str]], None], url: str, **request: Any) -> Any:
     """google-auth's transport for the token request: one attempt is one attempt.
 
     google-auth by itself sends the request three times before it tells about a 503, and fails with a bare TypeError on
@@ -207,6 +225,7 @@ def _ask_token(plain: Any, url: str, **request: Any) -> Any:
     from google_auth_httplib2 import Request
 
     answer = Request(plain)(url, **request)
+    note(answer.headers)
     passing = answer.status in (408, 429) or answer.status >= 500
     if passing or (answer.status == 200 and not _holds_token(answer.data)):
         what = f"{answer.status}" if passing else "200 without a token"

@@ -13,14 +13,24 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from connectors import confirming, cursors, listing
 from connectors.address import Address, same_origin
-from connectors.base import ConnectorConfig, ConnectorError, Counts, Finding, Malformed, Opened, Refused, SecretRef
-from connectors.findings import of_error, of_groups, of_users
+from connectors.base import (
+    ConnectorConfig,
+    Counts,
+    Finding,
+    Malformed,
+    Opened,
+    Refused,
+    SecretRef,
+    complaint,
+)
+from connectors.checking import Check
 from connectors.members import expand
 from connectors.okta_changes import groups_since, instant, moved, users_since
+from connectors.okta_check import OktaProbe, OktaReads
 from connectors.okta_errors import judge, judge_group, judge_person, pace
 from connectors.okta_sdk import Session, TokenRefused
 from connectors.paging import decode, each, not_json, pages, require_array, text
@@ -43,6 +53,9 @@ from reconciler.model import (
 )
 
 # -- Config -------------------------------------------------------------------------------------------------------
+
+
+_ADMIN_CONSOLE = re.compile(r"(https://[\w-]+)-admin(\.okta[\w-]*\.com)(?:/.*)?", re.IGNORECASE)
 
 
 class Config(ConnectorConfig):
@@ -70,6 +83,13 @@ class Config(ConnectorConfig):
         examples=["http://127.0.0.1:8470"],
     )
 
+    @field_validator("url")
+    @classmethod
+    def _no_console(cls, url: str) -> str:
+        if own := _ADMIN_CONSOLE.fullmatch(url):
+            raise complaint("bad_url", "this is the address of Okta's Admin Console", f"write {own[1]}{own[2]}")
+        return url
+
     @model_validator(mode="after")
     def _one_credential(self) -> "Config":
         app = (self.client_id is not None, self.private_key is not None)
@@ -94,7 +114,6 @@ _GROUPS = "/api/v1/groups?limit=200"
 _MEMBERS = "/api/v1/groups/{}/users?limit=1000"
 _PROFILE = ("login", "email", "firstName", "lastName", "displayName", "title", "department", "manager")
 _AT_ONCE = 5  # of 75 (15 on small plans) for the whole org (facts §5)
-_CHECK_SECONDS = 60.0
 
 
 class _OnlyId(msgspec.Struct):
@@ -115,6 +134,8 @@ class Okta:
         self.counts = Counts()
         self._base = config.endpoint or config.url
         self._seconds = opened.deadline
+        self._scopes = config.scopes
+        self._opened = opened
         self._session = Session(config, self._base, opened.headers)
         self._transport = Transport(
             opened.directory,
@@ -128,20 +149,14 @@ class Okta:
         )
 
     async def check(self, wanted: Wanted) -> list[Finding]:
-        """One page of people, the groups, one page of one group's members."""
-        self._transport.begin(_CHECK_SECONDS)
-        try:
-            answer = await self._get(users_path(wanted.attributes))
-            users = self._users(answer, wanted)
-            found = of_users(users, wanted, more=next_link(answer.headers) is not None)
-            groups = [group async for page in self._groups(_GROUPS, {}) for group in page.groups]
-            found += of_groups(groups, wanted)
-            for group in sorted(resolve(wanted.groups, groups, wanted.bound).ids.values())[:1]:
-                members = _decode_members(await self._get(_MEMBERS.format(group)), group)
-                found.append(Finding("ok", "members_readable", f"members can be read: {len(members)} in {group}"))
-        except ConnectorError as exc:
-            return [of_error(exc)]
-        return found
+        """Every feature that a sync uses, tried by itself."""
+        reads = OktaReads(
+            users_path, _GROUPS, lambda answer, attributes: self._users(answer, Wanted(attributes=attributes)),
+            self._pages, next_link, self._groups, self._members,
+            lambda one, attributes: self._ask(one, Wanted(attributes=attributes)),
+        )  # fmt: skip
+        probe = OktaProbe(self._session, self._transport, reads, self._scopes)
+        return await Check(probe, self._transport, wanted, self._opened).run()
 
     async def pull(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
         """All people of the bare list (which leaves out DEPROVISIONED), all groups, the members of wanted groups; or

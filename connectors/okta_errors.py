@@ -9,26 +9,26 @@ from connectors.okta_sdk import TokenRefused
 from connectors.paging import text
 from connectors.transport import Action, Answer, Verdict, rate_limit_reset, retry_after
 
-_ROLE = "Security > Administrators: give the token's owner (or the app, Admin roles tab) Read-only Administrator"
+ROLE = "Security > Administrators: give the token's owner (or the app, Admin roles tab) Read-only Administrator"
 _TOKEN = "Security > API > Tokens: create a new token from a service user and put it in place"  # noqa: S105
 _APP = "Applications > the app > General > Client Credentials: compare the client ID and the public key"
-_SCOPES = "Applications > the app > Okta API Scopes > Grant, as a super administrator"
+SCOPES = "Applications > the app > Okta API Scopes > Grant, as a super administrator"
 _DPOP = "set dpop = true, or untick 'Require DPoP header in token requests' under General > Proof of possession"
 _ADMIN_HOST = "use the org's own address: without -admin in the host name"
 _REPORT = "the request does not fit the org; compare the configured attributes with Directory > Profile Editor"
 
 _BY_CODE = {
-    "E0000006": (Action.PAUSE, _ROLE),
+    "E0000006": (Action.PAUSE, ROLE),
     "E0000015": (Action.PAUSE, "the feature is not enabled for the org: ask Okta support"),
     "E0000011": (Action.RENEW, _TOKEN),
     "invalid_client": (Action.PAUSE, _APP),
     "unauthorized_client": (Action.PAUSE, _APP),
-    "invalid_scope": (Action.PAUSE, _SCOPES),
-    "access_denied": (Action.PAUSE, _SCOPES),
+    "invalid_scope": (Action.PAUSE, SCOPES),
+    "access_denied": (Action.PAUSE, SCOPES),
     "invalid_dpop_proof": (Action.PAUSE, _DPOP),
     "use_dpop_nonce": (Action.RENEW, _DPOP),
 }
-_BY_STATUS = {400: (Action.PAUSE, _REPORT), 401: (Action.RENEW, _TOKEN), 403: (Action.PAUSE, _ROLE)}
+_BY_STATUS = {400: (Action.PAUSE, _REPORT), 401: (Action.RENEW, _TOKEN), 403: (Action.PAUSE, ROLE)}
 
 
 def judge(outcome: Answer | BaseException) -> Verdict | None:

@@ -32,25 +32,34 @@ class Session:
     """The package's request signing over one aiohttp session that lives from the first request to `close`."""
 
     def __init__(self, config: "Config", base: str, headers: Mapping[str, str]) -> None:
+        self._headers = {**headers, **_HEADERS}
+        self._session: Any = None
+        self._client = _client(config, base)
+        self.signed = config.token is None
+        self.token_headers: Mapping[str, str] = {}  # of the last answer to a token request
+        self.ask_for(config.scopes)
+
+    def ask_for(self, scopes: Iterable[str]) -> None:
+        """The next token is asked for with these scopes."""
         from okta.cache.no_op_cache import NoOpCache
         from okta.request_executor import RequestExecutor
 
-        self._headers = {**headers, **_HEADERS}
-        self._scopes = frozenset(config.scopes)
-        self._granted = self._scopes
-        self._session: Any = None
+        self._scopes = frozenset(scopes)
+        self.granted = self._scopes
+        client = {**self._client, "scopes": sorted(self._scopes)} if self.signed else self._client
         # Used directly, it reads no okta.yaml and no OKTA_* variables, and sends nothing but token requests.
-        self._executor = RequestExecutor({"client": _client(config, base)}, NoOpCache(), lambda _: self)
+        self._executor = RequestExecutor({"client": client}, NoOpCache(), lambda _: self)
+
+    async def sign_in(self) -> Answer:
+        """Fetches a token, if one is needed; the answer has neither headers nor body. Raises as `get` does."""
+        await self._signed("")
+        return Answer(200, {}, b"")
 
     async def get(self, url: str) -> Answer:
         """One attempt. Raises TokenRefused, aiohttp.ClientError, TimeoutError."""
         from yarl import URL
 
-        signed, error = await self._executor.create_request("GET", url, headers=self._headers)
-        if error is not None:
-            raise TokenRefused(error)
-        if missing := self._scopes - self._granted:
-            raise TokenRefused(_ScopesMissing(missing))
+        signed = await self._signed(url)
         # encoded=True: a cursor such as cur%2B1 is sent as it came.
         async with self._open().get(URL(url, encoded=True), headers=signed["headers"], allow_redirects=False) as got:
             headers = {name.lower(): value for name, value in got.headers.items()}
@@ -59,18 +68,28 @@ class Session:
             self._remember_nonce(headers)
             return Answer(got.status, headers, await got.read())
 
+    async def _signed(self, url: str) -> Mapping[str, Any]:
+        signed, error = await self._executor.create_request("GET", url, headers=self._headers)
+        if error is not None:
+            raise TokenRefused(error)
+        if missing := self._scopes - self.granted:
+            raise TokenRefused(_ScopesMissing(missing))
+        found: Mapping[str, Any] = signed
+        return found
+
     async def send_request(self, request: Mapping[str, Any]) -> tuple[None, Any, str, None]:
         """What the package calls for its token requests, in place of its own client, which logs the credentials."""
         # A redirect is not followed: it would take the signed assertion elsewhere.
         sent = {"headers": request["headers"], "data": request["form"], "allow_redirects": False}
         async with self._open().post(request["url"], **sent) as got:
             body = await got.text()
+        self.token_headers = got.headers
         said = _object(body)
         if said is None:  # a gateway's page, on which the package fails in its own ways
             raise TokenRefused(_NoAnswer(got.status, got.headers))
         if got.status == 200:
             # A token without `scope` carries all that was asked for (RFC 6749 §5.1).
-            self._granted = frozenset(text(said.get("scope")).split()) or self._scopes
+            self.granted = frozenset(text(said.get("scope")).split()) or self._scopes
         return None, _TokenAnswer(got.status, got.headers), body, None
 
     async def renew(self) -> None:

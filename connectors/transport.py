@@ -201,6 +201,7 @@ class Transport:
         self.directory = directory
         self.counts = counts or Counts()
         self.limiter = limiter or Limiter(clock=clock, sleep=sleep)
+        self.watch: Callable[[Mapping[str, str]], None] | None = None  # told the headers of every answer
         self._judge = judge
         self._errors = errors
         self._renew = renew
@@ -268,6 +269,8 @@ class Transport:
             cause = outcome if isinstance(outcome, BaseException) else None
             raise self._error(call, _over(call)) from cause
         self.counts.throttled_seconds += self.limiter.paced()
+        if self.watch is not None and isinstance(outcome, Answer):
+            self.watch(outcome.headers)
         verdict = call.judge(outcome)
         if verdict is not None:
             await self._refuse(call, verdict, outcome)

@@ -5,7 +5,8 @@ and nothing printed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING
 from pydantic import PrivateAttr
 
 import connectors
-from connectors.base import Connector, ConnectorConfig, Finding, Opened, Refused, SecretRef
+from connectors.base import Connector, ConnectorConfig, Expected, Finding, Opened, Refused, SecretRef
+from connectors.findings import of_error
 from reconciler.errors import RunError
 from reconciler.manual import Ownership
 from reconciler.model import key
@@ -36,7 +38,7 @@ from rosterd.settings.loading import check_secrets
 from rosterd.settings.model import DirectorySettings, Limits, Settings, WorkspaceSettings
 from store.database import Store
 from store.database import open_store as open_database
-from store.mirror import bound
+from store.mirror import bound, known_counts
 
 if TYPE_CHECKING:
     from rosterd.simulators import Simulator
@@ -147,8 +149,10 @@ def require_pulled(directory: DirectorySettings) -> None:
 
 
 @asynccontextmanager
-async def connect(directory: DirectorySettings) -> AsyncIterator[Connector]:
+async def connect(directory: DirectorySettings, expected: Expected | None = None) -> AsyncIterator[Connector]:
     """The connector of a directory, open in this event loop; with `simulate`, the simulator runs as long.
+
+    `expected` is what its `check` compares with.
 
     Raises:
         NotPulled: the directory is of a kind that is not asked.
@@ -156,8 +160,9 @@ async def connect(directory: DirectorySettings) -> AsyncIterator[Connector]:
         Refused: a secret is missing or unusable.
     """
     require_pulled(directory)
-    with _served(directory) as config:
-        connector = connectors.open_connector(config, Opened(directory.id))
+    with _served(directory) as (config, clock):
+        opened = Opened(directory.id, clock=clock, expected=expected or Expected())
+        connector = connectors.open_connector(config, opened)
         try:
             yield connector
         finally:
@@ -165,18 +170,19 @@ async def connect(directory: DirectorySettings) -> AsyncIterator[Connector]:
 
 
 @contextmanager
-def _served(directory: DirectorySettings) -> Iterator[ConnectorConfig]:
-    """The connector's configuration; for a simulated directory, of the simulator that serves it meanwhile."""
+def _served(directory: DirectorySettings) -> Iterator[tuple[ConnectorConfig, Callable[[], float]]]:
+    """The connector's configuration, and its clock; for a simulated directory, those of the simulator that serves it
+    meanwhile."""
     config = connector_config(directory)
     if directory.simulate is None:
-        yield config
+        yield config, time.time
         return
     with _simulator(directory) as simulator:
         # A simulator is reached with its one secret, whichever way in is configured.
         secret = {simulator.sensitive_key: _Throwaway.of(simulator.secret)}
         fields = type(config).model_fields
         unused = {name: fields[name].get_default() for way in config.credentials for name in way}
-        yield config.model_copy(update={**unused, **simulator.keys, **secret})
+        yield config.model_copy(update={**unused, **simulator.keys, **secret}), simulator.time
 
 
 def _simulator(directory: DirectorySettings) -> "Simulator":
@@ -266,8 +272,10 @@ async def check_directory(settings: Settings, store: Store, directory: Directory
     policy = policy_of(settings, directory)
     with store.read() as connection:
         names = bound(connection, directory.id)
+        people, groups = known_counts(connection, directory.id)
+    expected = Expected(policy.scope.domains, policy.scope.guests, people, groups)
     try:
-        async with connect(directory) as connector:
+        async with connect(directory, expected) as connector:
             return await connector.check(policy.wanted(names))
     except RunError as error:
-        return [Finding("error", error.code, str(error), error.fix)]
+        return [of_error(error)]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from reconciler.groups import resolve
-from reconciler.model import DirectoryGroup
+from reconciler.model import DirectoryGroup, UserState
 from reconciler.policy import GroupView, Policy
 from reconciler.teams import view_of
 from store.database import rows
@@ -64,6 +64,18 @@ def groups_of(connection: Connection, directory: str) -> list[DirectoryGroup]:
     """The groups that the directory lists now, by id."""
     sql = "SELECT external_id, name, email FROM mirror_group WHERE directory = :d AND NOT gone ORDER BY external_id"
     return [DirectoryGroup(*row) for row in rows(connection, sql, d=directory)]
+
+
+def known_counts(connection: Connection, directory: str) -> tuple[int | None, int | None]:
+    """How many people and groups the directory has, as far as they were ever read whole; None: never."""
+    found = peek(connection, directory)
+    people = "SELECT COUNT(*) FROM mirror_user WHERE directory = :d AND state <> :gone"
+    groups = "SELECT COUNT(*) FROM mirror_group WHERE directory = :d AND NOT gone"
+    whole = (found.users_complete_at, found.groups_complete_at) if found else (None, None)
+    return (
+        rows(connection, people, d=directory, gone=UserState.GONE.value)[0][0] if whole[0] else None,
+        rows(connection, groups, d=directory)[0][0] if whole[1] else None,
+    )
 
 
 def bound(connection: Connection, directory: str) -> dict[str, str]:

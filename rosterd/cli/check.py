@@ -32,7 +32,10 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Connect to directories, verify credentials and permissions, look for the configured groups and attributes.
+    """Connect to directories and try every feature that a sync uses: which permission is missing, for what, and where
+    to grant it; whether the configured groups and attributes are there, the counts look right, and the clock is right.
+
+    Changes nothing. Ends with 1 on anything that would make a sync fail.
 
     [bold]Examples[/bold]
 
@@ -68,20 +71,36 @@ def _result(directory: "DirectorySettings", found: "Sequence[Finding]") -> dict[
         "directory": directory.id,
         "ok": all(each.severity != "error" for each in found),
         "findings": [
-            {"severity": each.severity, "code": each.code, "message": each.message, "fix": each.fix} for each in found
+            {
+                "severity": each.severity,
+                "code": each.code,
+                "message": each.message,
+                "fix": each.fix,
+                "feature": each.feature,
+            }
+            for each in found
         ],
     }
 
 
 def lines(result: Mapping[str, Any]) -> Iterator[Text]:
-    """A directory's findings as text."""
+    """A directory's findings as text, each heading once, in the order in which it came up first."""
     title = Text(f"{result['directory']}: ", style="bold")
     yield title.append("ready" if result["ok"] else "not ready", style="bold green" if result["ok"] else "bold red")
-    for each in result["findings"]:
-        sign, colour = SIGNS[each["severity"]]
-        yield Text(f"  {sign} ", style=colour).append(each["message"], style="" if each["severity"] == "ok" else colour)
-        if each["fix"] and each["severity"] != "ok":
-            yield Text(f"    {each['fix']}", style="dim")
+    for heading in dict.fromkeys(each["feature"] for each in result["findings"]):
+        if heading:
+            yield Text(f"  {heading}", style="bold")
+        for each in result["findings"]:
+            if each["feature"] == heading:
+                yield from _finding(each, "    " if heading else "  ")
+
+
+def _finding(each: Mapping[str, Any], indent: str) -> Iterator[Text]:
+    sign, colour = SIGNS[each["severity"]]
+    fine = each["severity"] == "ok"
+    yield Text(f"{indent}{sign} ", style=colour).append(each["message"], style="" if fine else colour)
+    if each["fix"] and not fine:
+        yield Text(f"{indent}  {each['fix']}", style="dim")
 
 
 def shadowed() -> dict[str, tuple[str, ...]]:

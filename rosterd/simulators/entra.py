@@ -72,6 +72,7 @@ class Entra(EntraAccess):
             Endpoint("GET", f"{bin_}/{USER}", self.list_deleted, holds="deleted"),
             Endpoint("GET", f"{bin_}/{{id}}", self.get_deleted, holds="user"),
             Endpoint("GET", "/v1.0/organization", self.organization),
+            Endpoint("GET", "/v1.0/applications(appId='{id}')/extensionProperties", self.extension_properties),
         )
 
     # -- users ----------------------------------------------------------------------------------------------------
@@ -172,7 +173,7 @@ class Entra(EntraAccess):
         listing = self.listings.get(
             ("members", group.id, cast, deep, text), lambda: self._named(self._members(group, cast, deep), text)
         )
-        limited = "User.Read.All" not in self.granted
+        limited = "User.Read.All" not in self.allowed
         selection = Selection.read(call, objects, cast)
 
         def render(member_id: str) -> object:
@@ -235,6 +236,16 @@ class Entra(EntraAccess):
         body = {"id": self.world.tenant, "displayName": domain.partition(".")[0].title(), "tenantType": "AAD",
                 "createdDateTime": "2020-03-02T08:00:00Z", "verifiedDomains": [verified]}  # fmt: skip
         return answer({"@odata.context": f"{call.base}/v1.0/$metadata#organization", "value": [body]})
+
+    def extension_properties(self, call: Call) -> Response:
+        """The directory extensions of the client itself, which is the only app here."""
+        self.only(call, "$select")
+        self.require("Application.Read.All")
+        if call.route["id"] != self.client_id:
+            raise UnknownError("application", call.route["id"])
+        names = [f"extension_{self.client_id.replace('-', '')}_{name}" for name in self.world.schema]
+        return answer({"@odata.context": f"{call.base}/v1.0/$metadata#extensionProperties",
+                       "value": [{"name": name} for name in names if "." not in name]})  # fmt: skip
 
     def objects(self, call: Call) -> Objects:
         return Objects(self.world, self.client_id, call.base)
@@ -299,7 +310,7 @@ class Entra(EntraAccess):
 
     def finish(self, response: Response) -> None:
         response.headers["request-id"] = guid("request", sum(self.requests.values()))
-        response.headers["date"] = http_date(self.world.now)
+        response.headers["date"] = http_date(self.now)
 
 
 def _with_value(head: dict[str, object], joined: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Tokens and permissions of the simulated Entra tenant, and how Entra and Graph say no (facts §1.2, §6)."""
 
+import base64
 import datetime as dt
 import secrets
 from typing import Any, ClassVar, Self
@@ -9,7 +10,7 @@ from starlette.responses import Response
 
 from rosterd.simulators.ids import guid
 from rosterd.simulators.signing import claims_of
-from rosterd.simulators.web import Call, Endpoint, Headers, Refusal, Vendor, answer
+from rosterd.simulators.web import Call, Endpoint, Headers, Refusal, Vendor, answer, encode
 from rosterd.simulators.world import Kind, World
 
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -92,7 +93,7 @@ class EntraAccess(Vendor):
 
     def require(self, *permissions: str) -> None:
         """Any one of these application permissions must be granted."""
-        if not self.granted.intersection(permissions):
+        if not self.allowed.intersection(permissions):
             raise graph_error(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 
     def unknown_parameter(self, name: str) -> Refusal:
@@ -125,8 +126,15 @@ class EntraAccess(Vendor):
             text = f"The scope {form.get('scope', '')!r} is not {_SCOPE}: client credential flows need /.default."
             raise token_error(400, "invalid_scope", 1002012, text)
         life = int(self.tokens.life) - 1
-        token = self.tokens.issue()
+        token = self.tokens.issue(form=self._jwt())
         return answer({"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token})
+
+    def _jwt(self) -> str:
+        """Head and claims as Entra writes them; the permissions are the `roles` of an app's token."""
+        claims = {"aud": "https://graph.microsoft.com", "tid": self.world.tenant, "appid": self.client_id,
+                  "roles": sorted(self.allowed)}  # fmt: skip
+        parts = (encode({"typ": "JWT", "alg": "RS256"}), encode(claims))
+        return "".join(base64.urlsafe_b64encode(part).decode().rstrip("=") + "." for part in parts)
 
     def _check_tenant(self, call: Call) -> None:
         if call.route["tenant"] not in (self.world.tenant, self.world.domain):
@@ -145,7 +153,10 @@ class EntraAccess(Vendor):
 
     def _check_assertion(self, assertion: str) -> None:
         try:
-            claims = claims_of(assertion, self.public_key, "iss", "sub", "aud")
+            claims = claims_of(assertion, self.public_key, "iss", "sub", "aud", drift=self.drift)
+        except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError) as exc:
+            text = f"Client assertion is not within its valid time range. Current time: {self.now:%Y-%m-%dT%H:%M:%SZ}."
+            raise token_error(401, "invalid_client", 700024, text) from exc
         except jwt.InvalidTokenError as exc:
             raise token_error(
                 401, "invalid_client", 700027, f"The certificate's assertion is not valid: {exc}."

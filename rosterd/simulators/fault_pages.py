@@ -215,7 +215,7 @@ def near_limit(strike: Strike, response: Response) -> Response:
     if strike.vendor.kind == "entra":
         response.headers["x-ms-throttle-limit-percentage"] = "1.2"
     else:
-        reset = int(strike.vendor.world.now.timestamp()) + refusals.RESET_SECONDS
+        reset = int(strike.vendor.now.timestamp()) + refusals.RESET_SECONDS
         for name, value in refusals.rate_headers(600, 3, reset):
             response.headers[name] = value
     return response

@@ -27,6 +27,7 @@ _API = _LISTS | {"user", "group", "membership", "other"}
 _TOKEN = frozenset({"token"})
 _ANY = _API | _TOKEN
 SLOW_SECONDS = 0.3
+CLOCK_SECONDS = -600
 
 
 def _fault(name: str, description: str, kinds: frozenset[str], on: frozenset[str], fits: frozenset[str] | None = None,
@@ -126,6 +127,32 @@ _ACCESS = (
     _fault("forbidden", "the API refuses the permission: 403", ALL, _API, instead=no.forbidden),
 )  # fmt: skip
 
+_DIRECTORY = "https://www.googleapis.com/auth/admin.directory."
+_PERMISSION = (
+    *(
+        _fault(f"no_{what}_permission", f"the permission to read {what} was never given: {name}", kinds, _API,
+               takes=frozenset({name}))
+        for what, kinds, name in (
+            ("people", GOOGLE, f"{_DIRECTORY}user.readonly"),
+            ("people", ENTRA, "User.Read.All"),
+            ("people", OKTA, "okta.users.read"),
+            ("groups", GOOGLE, f"{_DIRECTORY}group.readonly"),
+            ("groups", ENTRA, "GroupMember.Read.All"),
+            ("groups", OKTA, "okta.groups.read"),
+        )
+    ),
+    _fault("no_members", "no group shows its members: 403", ALL, frozenset({"members"}), instead=no.forbidden),
+    _fault("no_by_id", "nobody can be asked for by id: 403", ALL, frozenset({"user"}), instead=no.by_id),
+    _fault("no_changes", "changes cannot be asked for (delta; filters by time): 403", ENTRA | OKTA, _USERS | _GROUPS,
+           instead=no.changes),
+    _fault("no_deleted", "deleted people cannot be looked up: 403", GOOGLE | ENTRA, _USERS | {"user", "deleted"},
+           instead=no.deleted),
+    _fault("no_schema", "the definitions of attributes cannot be read: 403", ALL, frozenset({"other"}),
+           instead=no.forbidden),
+    _fault("clock_behind", f"the directory's clock is {-CLOCK_SECONDS} s behind this machine's", ALL, _ANY,
+           drift=CLOCK_SECONDS),
+)  # fmt: skip
+
 _TOO_MANY = "Quota exceeded for quota metric 'Queries' of service 'admin.googleapis.com'."
 _RATE = (
     _fault("rate_429", "429 rateLimitExceeded, twice", GOOGLE, _API, _ANY, times=2,
@@ -152,7 +179,7 @@ _RATE = (
            ENTRA | OKTA, _API, change=pages.near_limit),
 )  # fmt: skip
 
-FAULTS: tuple[Fault, ...] = _WIRE + _GATEWAY + _PAGING + _SHORT + _INCREMENTAL + _ACCESS + _RATE
+FAULTS: tuple[Fault, ...] = _WIRE + _GATEWAY + _PAGING + _SHORT + _INCREMENTAL + _ACCESS + _PERMISSION + _RATE
 
 
 class FaultError(ValueError):

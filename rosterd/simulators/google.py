@@ -219,7 +219,7 @@ class Google(GoogleAccess):
     def finish(self, response: Response) -> None:
         if response.headers["content-type"] == "application/json":
             response.headers["content-type"] = "application/json; charset=UTF-8"
-        response.headers["date"] = http_date(self.world.now)
+        response.headers["date"] = http_date(self.now)
 
     # -- the rest -------------------------------------------------------------------------------------------------
 

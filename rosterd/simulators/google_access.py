@@ -19,6 +19,10 @@ _UNAUTHORIZED = (
     "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the "
     "scopes requested."
 )
+_OTHER_TIME = (
+    "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your iat and exp "
+    "values in the JWT claim."
+)
 _LOGIN = {"location": "Authorization", "locationType": "header"}
 
 
@@ -144,15 +148,17 @@ class GoogleAccess(Vendor):
 
     def _claims(self, assertion: str) -> dict[str, Any]:
         try:
-            return claims_of(assertion, self.public_key, "iat", "iss")
+            return claims_of(assertion, self.public_key, "iat", "iss", drift=self.drift)
         except jwt.InvalidSignatureError as exc:
             raise token_error(400, "invalid_grant", "Invalid JWT Signature.") from exc
+        except (jwt.ExpiredSignatureError, jwt.ImmatureSignatureError) as exc:
+            raise token_error(400, "invalid_grant", _OTHER_TIME) from exc
         except jwt.InvalidTokenError as exc:
             raise token_error(400, "invalid_grant", f"Invalid JWT: {exc}") from exc
 
     def _check_delegation(self, claims: dict[str, Any], scopes: frozenset[str]) -> None:
         """All scopes must be delegated, else the whole request fails; the subject must be a live account."""
-        if "sub" not in claims or not scopes <= self.granted:
+        if "sub" not in claims or not scopes <= self.allowed:
             raise token_error(401, "unauthorized_client", _UNAUTHORIZED)
         try:
             alive = self.world.person(str(claims["sub"])).status == "active"

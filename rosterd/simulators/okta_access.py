@@ -16,6 +16,7 @@ from rosterd.simulators.world import Kind, World
 _WINDOW = 60.0  # seconds
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _SCOPE_OF = {"users": "okta.users.read", "groups": "okta.groups.read", "meta": "okta.schemas.read"}
+_FORBIDDEN = "You do not have permission to perform the requested action"
 
 
 def org_url(world: World) -> str:
@@ -88,7 +89,7 @@ class OktaAccess(Vendor):
             self._check_token(call, row)
 
     def finish(self, response: Response) -> None:
-        now = self.world.now
+        now = self.now
         left = max(0.0, self._window_end - time.monotonic())
         headers = {
             "date": http_date(now),
@@ -115,9 +116,12 @@ class OktaAccess(Vendor):
 
     def _check_token(self, call: Call, row: Endpoint) -> None:
         given = call.headers.get("authorization", "")
+        needed = _SCOPE_OF.get(row.path.split("/")[3] if row.path.startswith("/api/v1/") else "")
         if given.startswith("SSWS"):
             if given.removeprefix("SSWS").strip() != self.ssws_token:
                 raise api_error(401, "E0000011", "Invalid token provided")
+            if needed in self.taken:  # an API token has no scopes: the role of its owner does not show these
+                raise api_error(403, "E0000006", _FORBIDDEN)
             return
         scheme = "DPoP " if self.dpop else "Bearer "
         if not given.startswith(scheme):
@@ -128,12 +132,11 @@ class OktaAccess(Vendor):
         scopes = self.tokens.scopes(token)
         if scopes is None:
             raise self._challenge(401, "E0000011", "Invalid token provided", "invalid_token")
-        needed = _SCOPE_OF.get(row.path.split("/")[3] if row.path.startswith("/api/v1/") else "")
         if needed and needed not in scopes:
             text = "The access token provided does not contain the required scopes."
             raise self._challenge(403, "E0000006", text, "insufficient_scope")
         if not self.role:
-            raise api_error(403, "E0000006", "You do not have permission to perform the requested action")
+            raise api_error(403, "E0000006", _FORBIDDEN)
 
     def _check_proof(self, call: Call, token: str) -> None:
         """A request without a good proof gets 401, with the nonce to use (RFC 9449 §7.1, §9)."""
@@ -164,7 +167,7 @@ class OktaAccess(Vendor):
         scopes = form.get("scope", "").split()
         if not scopes:
             raise oauth_error(400, "invalid_scope", "The authorization server resource requires a scope.")
-        if refused := sorted(set(scopes) - self.granted):
+        if refused := sorted(set(scopes) - self.allowed):
             raise oauth_error(400, "invalid_scope", f"One or more scopes are not granted: {', '.join(refused)}")
         token = self.tokens.issue(scopes)
         if key:
@@ -182,7 +185,7 @@ class OktaAccess(Vendor):
 
     def _check_assertion(self, assertion: str, call: Call) -> None:
         try:
-            claims = claims_of(assertion, self.public_key, "iss", "sub", "aud")
+            claims = claims_of(assertion, self.public_key, "iss", "sub", "aud", drift=self.drift)
         except jwt.InvalidTokenError as exc:
             raise oauth_error(401, "invalid_client", f"The client_assertion token is not valid: {exc}") from exc
         if not claims.get("iss") == claims.get("sub") == self.client_id:

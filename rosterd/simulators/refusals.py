@@ -62,6 +62,26 @@ def forbidden(strike: Strike) -> Response:
     )
 
 
+def by_id(strike: Strike) -> Response | None:
+    """403 for one person's own record, not for their place among the deleted."""
+    return None if _of_deleted(strike) else forbidden(strike)
+
+
+def deleted(strike: Strike) -> Response | None:
+    """403 for whatever tells of deleted people."""
+    return forbidden(strike) if _of_deleted(strike) else None
+
+
+def _of_deleted(strike: Strike) -> bool:
+    return "deletedItems" in strike.call.path or strike.call.query.get("showDeleted") == "true"
+
+
+def changes(strike: Strike) -> Response | None:
+    """403 for a delta query, and for a listing filtered by time."""
+    asked = strike.row.holds.endswith("_delta") or "lastUpdated" in strike.call.query.get("filter", "")
+    return forbidden(strike) if asked else None
+
+
 def not_found(strike: Strike) -> Response:
     return strike.vendor.not_found(next(iter(strike.call.route.values()), strike.call.path)).response
 
@@ -133,7 +153,7 @@ def graph_limit(wait: str = "") -> Callable[[Strike], Response]:
             ("x-ms-throttle-information", "ResourceUnitLimitExceeded"),
         ]
         if wait == "date":
-            headers.append(("retry-after", http_date(strike.vendor.world.now + dt.timedelta(seconds=1))))
+            headers.append(("retry-after", http_date(strike.vendor.now + dt.timedelta(seconds=1))))
         elif wait:
             headers.append(("retry-after", wait))
         return entra_access.graph_error(429, "TooManyRequests", "Too many requests.", headers).response
@@ -145,7 +165,7 @@ def okta_limit(limit: int = 600) -> Callable[[Strike], Response]:
     """429 of Okta: the bucket of the minute is empty; with limit 0, too many at once (facts §5)."""
 
     def limited(strike: Strike) -> Response:
-        reset = int(strike.vendor.world.now.timestamp()) + RESET_SECONDS
+        reset = int(strike.vendor.now.timestamp()) + RESET_SECONDS
         return okta_access.api_error(429, "E0000047", _RATE, headers=rate_headers(limit, 0, reset)).response
 
     return limited

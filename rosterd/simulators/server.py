@@ -85,6 +85,10 @@ class Simulator(Reachable):
         self._server = self._thread = None
         self._socket.close()
 
+    def time(self) -> float:
+        """What the world's clock says, in seconds since 1970: the time that a client in this world lives in."""
+        return self.world.now.timestamp()
+
     # -- what it saw ----------------------------------------------------------------------------------------------
 
     @property

@@ -1,5 +1,6 @@
 """Signed assertions: the key pair of a made-up client, and reading what a client signed."""
 
+import time
 from functools import cache
 from typing import Any
 
@@ -7,6 +8,7 @@ import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+LEEWAY = 300  # seconds that a client may be ahead
 _ALGORITHMS = ["RS256", "PS256", "ES256"]
 
 
@@ -30,17 +32,25 @@ def fresh_key() -> tuple[str, str]:
 _own_key = cache(fresh_key)  # finding the primes takes longer than starting a simulator
 
 
-def claims_of(assertion: str, public_key: str, *required: str) -> dict[str, Any]:
-    """The claims of a JWT that has not expired; with a public key (PEM) also its signature is checked.
+def claims_of(assertion: str, public_key: str, *required: str, drift: float = 0.0) -> dict[str, Any]:
+    """The claims of a JWT of these minutes; with a public key (PEM) also its signature is checked.
+
+    `drift` is by how many seconds the clock of the one who checks is ahead of ours.
 
     Raises:
         jwt.InvalidTokenError: not a JWT, badly signed, expired, or without a required claim.
     """
     options: Any = {
         "verify_signature": bool(public_key),
-        "verify_exp": True,  # PyJWT would otherwise follow verify_signature
+        "verify_exp": False,  # by the real clock, which the checking one may not have
+        "verify_iat": False,
         "verify_aud": False,  # each vendor has its own rule
         "require": ["exp", *required],
     }
     claims: dict[str, Any] = jwt.decode(assertion, public_key, algorithms=_ALGORITHMS, options=options)
+    now = time.time() + drift
+    if claims["exp"] < now:
+        raise jwt.ExpiredSignatureError("Signature has expired")
+    if claims.get("iat", now) > now + LEEWAY:
+        raise jwt.ImmatureSignatureError("The token is not yet valid (iat)")
     return claims

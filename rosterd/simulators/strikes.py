@@ -33,6 +33,9 @@ class Fault:
     the vendor; `change` the vendor's 200; send the answer as `wire` makes it. `instead` and `change` return None when
     they leave this request alone. `small_pages` cuts listings to three pages, so that there is a page in the middle.
     `times` is how often it strikes before it is spent, None for ever.
+
+    Two ways are no answers but a state of the directory, as long as the fault is on: `takes` are scopes or permissions
+    that the customer's admin did not grant, `drift` is by how many seconds the directory's clock is ahead of ours.
     """
 
     name: str
@@ -46,6 +49,8 @@ class Fault:
     seconds: float = 0.0
     small_pages: bool = False
     times: int | None = None
+    takes: frozenset[str] = frozenset()
+    drift: float = 0.0
 
 
 @dataclass

@@ -107,8 +107,9 @@ class Tokens:
     life: float = 3600.0
     _issued: dict[str, tuple[frozenset[str], float]] = field(default_factory=dict, repr=False)
 
-    def issue(self, scopes: Iterable[str] = ()) -> str:
-        token = secrets.token_urlsafe(32)
+    def issue(self, scopes: Iterable[str] = (), *, form: str = "") -> str:
+        """A new token; `form` is what it begins with."""
+        token = form + secrets.token_urlsafe(32)
         self._issued[token] = (frozenset(scopes), time.monotonic() + self.life)
         return token
 
@@ -143,6 +144,26 @@ class Vendor(ABC):
         self.shapes = Shapes(world)
         self.faults: list[Active] = []  # those that are on (faults.py)
         self.small_pages = False  # of the request at hand
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """Grants that a fault takes away."""
+        return frozenset[str]().union(*(active.fault.takes for active in self.faults if active.left != 0))
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """What the client may do now."""
+        return frozenset(self.granted) - self.taken
+
+    @property
+    def drift(self) -> float:
+        """Seconds that this directory's clock is ahead of ours."""
+        return sum(active.fault.drift for active in self.faults if active.left != 0)
+
+    @property
+    def now(self) -> dt.datetime:
+        """What the directory's clock says: the `Date` header of an answer."""
+        return self.world.now + dt.timedelta(seconds=self.drift)
 
     @classmethod
     @abstractmethod

@@ -1,5 +1,6 @@
 """The command as a process, and a rehearsal: a configuration over simulated directories of this test process."""
 
+import datetime as dt
 import io
 import json
 import os
@@ -140,6 +141,7 @@ def rehearsal(folder: Path, *kinds: Kind, world: Generate | None = None, limits:
     try:
         for kind in kinds:
             simulator = Simulator(kind, generate(kind))
+            simulator.world.clock = lambda: dt.datetime.now(dt.UTC)  # the command's own time: check compares them
             made.simulators[kind] = simulator.__enter__()
             secret = f"SECRET_{kind.upper()}"
             made.environment[secret] = simulator.secret

@@ -9,24 +9,27 @@ from typing import Any
 from starlette.responses import Response
 
 from connectors import config, open_connector
-from connectors.base import Connector, Finding, Opened, Patience
+from connectors.base import Connector, Expected, Finding, Opened, Patience
 from reconciler.model import CollectionEnd, MembersSeen, Observation, Wanted
 from rosterd.simulators import Simulator
 from rosterd.simulators.web import Call, Endpoint, Refusal
 
+NOTHING_EXPECTED = Expected()
 QUICK = Patience(first=0.01)  # all the attempts that there are, without the waiting between them
 
 
 def connect(
-    simulator: Simulator, folder: Path, *, secret: str = "", deadline: float = 60.0, **changed: Any
-) -> Connector:
+    simulator: Simulator, folder: Path, *, secret: str = "", deadline: float = 60.0,
+    expected: Expected = NOTHING_EXPECTED, **changed: Any,
+) -> Connector:  # fmt: skip
     """A connector of the simulated directory, configured as `rosterd simulate` says, with some keys changed."""
     file = folder / "secret"
     file.write_text(secret or simulator.secret)
     block = tomllib.loads(simulator.configuration("acme", "acme", file=file))["directory"][0]
     keys = {key: value for key, value in block.items() if key not in ("id", "workspace", "kind")} | changed
     keys = {key: value for key, value in keys.items() if value is not None}
-    return open_connector(config(simulator.kind)(**keys), Opened("acme", deadline, patience=QUICK))
+    opened = Opened("acme", deadline, patience=QUICK, clock=simulator.time, expected=expected)
+    return open_connector(config(simulator.kind)(**keys), opened)
 
 
 def pull(connector: Connector, wanted: Wanted) -> list[Observation]:

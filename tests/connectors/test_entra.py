@@ -38,7 +38,7 @@ def test_a_user_is_trimmed_and_carries_the_attributes_that_are_used() -> None:
         "department.x",
         "absent",
     )
-    assert to_user(recorded("users.json")[0], attributes) == DirectoryUser(
+    assert to_user(recorded("users.json")[0], {name: name for name in attributes}) == DirectoryUser(
         external_id="6ea91a8d-e32e-41a1-b7bd-d2d185eed0e0",
         state=UserState.ACTIVE,
         user_name="ConfRm@contoso.com",

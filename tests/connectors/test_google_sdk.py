@@ -265,7 +265,7 @@ def test_a_bare_attribute_is_resolved_by_check(google: Simulator, monkeypatch: p
             await connector.close()
         return [finding.message for finding in found if finding.code == "attribute_resolved"]
 
-    assert asyncio.run(checked()) == ["'jamie_role' is Jamie.jamie_role"]
+    assert asyncio.run(checked()) == ["attribute 'jamie_role' is Jamie.jamie_role"]
 
 
 def test_everybody_in_a_group_is_partial(google: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:

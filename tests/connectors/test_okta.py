@@ -282,3 +282,23 @@ def test_closing_what_never_opened_is_fine(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("OKTA_TOKEN", "00x")
     config = Config.model_validate({"url": "https://acme.okta.com", "token": TOKEN})
     asyncio.run(open(config, Opened("acme")).close())
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("https://acme-admin.okta.com", "https://acme.okta.com"),
+        ("https://acme-admin.okta.com/admin/dashboard", "https://acme.okta.com"),
+        ("https://acme-dev-Admin.oktapreview.com/", "https://acme-dev.oktapreview.com"),
+        ("https://acme-admin.okta-emea.com", "https://acme.okta-emea.com"),
+    ],
+)
+def test_the_address_of_the_admin_console_is_refused_with_the_orgs_own(url: str, own: str) -> None:
+    with pytest.raises(ValidationError, match="Admin Console") as told:
+        Config.model_validate({"url": url, "token": {"env": "T"}})
+    assert told.value.errors()[0]["ctx"]["fix"] == f"write {own}"
+
+
+def test_an_org_may_be_called_admin() -> None:
+    for url in ("https://admin.okta.com", "https://sso-admin.acme.com"):
+        assert Config.model_validate({"url": url, "token": {"env": "T"}}).url == url

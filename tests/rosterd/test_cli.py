@@ -1,5 +1,6 @@
 """The command's parts that need no directory: codes, streams, errors, words on the command line."""
 
+import datetime as dt
 import importlib.metadata
 import json
 import sys
@@ -17,6 +18,7 @@ from rosterd.cli.app import flowing, run
 from rosterd.cli.errors import Unknown, describe
 from rosterd.cli.progress import EVERY, _Lines, line
 from rosterd.settings import ConfigError, Problem
+from rosterd.simulators import Simulator, World
 from store.leases import WorkspaceBusy
 from store.workspace import RosterMember
 from tests.rosterd.files import WORKSPACE, directory, write
@@ -255,3 +257,54 @@ def test_a_package_that_another_distribution_installs_too_is_an_error(
     text = capsys.readouterr().out
     assert "the package 'store' of rosterd is also installed by: store" in text
     assert "pip uninstall store; reinstall rosterd" in text
+
+
+# -- check as text ------------------------------------------------------------------------------------------------
+
+
+def test_findings_stand_under_their_headings_with_the_way_out_of_what_is_wrong() -> None:
+    def finding(feature: str, severity: str, message: str, fix: str = "") -> dict[str, str]:
+        return {"feature": feature, "severity": severity, "code": "c", "message": message, "fix": fix}
+
+    found = [
+        finding("", "error", "two packages", "remove one"),
+        finding("people", "ok", "people can be read", "never shown"),
+        finding("groups", "error", "no group", "did you mean?"),
+        finding("people", "warning", "few"),
+    ]
+    shown = [text.plain for text in check.lines({"directory": "acme", "ok": False, "findings": found})]
+    assert shown == [
+        "acme: not ready",
+        "  ✗ two packages",
+        "    remove one",
+        "  people",
+        "    ✓ people can be read",
+        "    ! few",
+        "  groups",
+        "    ✗ no group",
+        "      did you mean?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "shown"),
+    [
+        ("no_groups_permission", 1, "✗ groups cannot be read: an admin role with 'View groups and their details'"),
+        ("no_by_id", 0, "! people cannot be asked for by id"),
+        ("", 0, "✓ this machine's clock agrees with Okta's"),
+    ],
+)
+def test_check_exits_with_1_on_what_would_make_a_sync_fail(
+    fault: str, code: int, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    with Simulator("okta", World.generate("okta", 10, 2), fault=[fault] if fault else ()) as okta:
+        okta.world.clock = lambda: dt.datetime.now(dt.UTC)
+        monkeypatch.setenv("OKTA_TOKEN", okta.secret)
+        file = write(tmp_path, WORKSPACE + okta.configuration("okta", "acme"))
+        assert run(["--config", str(file), "check"]) == code
+        assert shown in capsys.readouterr().out
+        assert run(["--config", str(file), "check", "--json"]) == code
+        result = json.loads(capsys.readouterr().out)
+    assert set(result) == {"directory", "ok", "findings"}
+    assert {*result["findings"][0]} == {"severity", "code", "message", "fix", "feature"}

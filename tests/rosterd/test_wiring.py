@@ -199,3 +199,18 @@ def test_a_run_that_is_told_to_stop_stops_between_two_batches(tmp_path: Path) ->
     report = asyncio.run(run_directory(settings, store, settings.directory[0], progress=lambda *_: None))
     store.close()
     assert report.state == "succeeded"
+
+
+@pytest.mark.parametrize("kind", ["okta", "entra", "google"])
+def test_a_check_knows_the_domains_and_what_the_last_whole_read_saw(kind: Kind, tmp_path: Path) -> None:
+    settings = simulated(tmp_path, kind)
+    store = open_store(settings)
+    asyncio.run(run_directory(settings, store, settings.directory[0], progress=lambda *_: None))
+    World.generate(kind, 4, 1, domain="beta.com").save(tmp_path / "world.json")
+    workspace = WORKSPACE.replace('id = "acme"', 'id = "acme"\nemail_domains = ["Acme.com"]')
+    narrowed = loaded(tmp_path, workspace + directory(kind, 'simulate = "world.json"'))
+    found = asyncio.run(check_directory(narrowed, store, narrowed.directory[0]))
+    store.close()
+    texts = {each.code: each.message for each in found if each.severity != "ok"}
+    assert texts["fewer_people"].startswith("4 people are seen, 10 were")
+    assert texts["nobody_in_domains"].startswith("4 of 4 people have addresses outside acme.com: beta.com (4)")

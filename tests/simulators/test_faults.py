@@ -110,7 +110,8 @@ def fitting(*names: str) -> list[Any]:
 
 
 def test_the_table_is_whole() -> None:
-    assert all(fault.instead or fault.change or fault.wire or fault.seconds for fault in FAULTS)
+    states = {fault.name for fault in FAULTS if fault.takes or fault.drift}
+    assert all(fault.instead or fault.change or fault.wire or fault.seconds or fault.name in states for fault in FAULTS)
     assert all(fault.on <= fault.fits and fault.description for fault in FAULTS)
     for kind in KINDS:
         names = [fault.name for fault in FAULTS if kind in fault.kinds]
@@ -529,3 +530,75 @@ def test_one_group_looks_empty(kind: Kind) -> None:
     with broken(kind, "group_members_empty") as (simulator, http):
         sizes = [len(flat(listing(kind, http, "members", group))) for group in simulator.world.groups]
         assert sizes == [PEOPLE, 0, PEOPLE, PEOPLE]
+
+
+# -- permissions and the clock ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("what", ["people", "groups"])
+def test_a_permission_that_was_never_given(kind: Kind, what: str) -> None:
+    with Simulator(kind, world(kind)) as simulator, httpx.Client(base_url=simulator.url) as http:
+        simulator.fault(f"no_{what}_permission")
+        if kind == "google":
+            assert http.post("/token", data=google_form(simulator)).json()["error"] == "unauthorized_client"
+        else:
+            http.headers["authorization"] = authorization(simulator, http)
+            holds = {"people": "users", "groups": "groups"}
+            codes = {name: http.get(LISTS[kind][of]).status_code for name, of in holds.items()}
+            assert codes == {name: 403 if name == what else 200 for name in holds}
+        simulator.no_fault()
+        assert authorization(simulator, http)
+
+
+def test_an_okta_app_is_refused_the_scope() -> None:
+    with Simulator("okta", world("okta"), fault="no_groups_permission") as okta, httpx.Client() as http:
+        refused = http.post(f"{okta.url}/oauth2/v1/token", data=okta_form(okta))
+        assert (refused.json()["error"], "okta.groups.read" in refused.text) == ("invalid_scope", True)
+
+
+def test_entra_says_in_the_token_what_it_carries() -> None:
+    with Simulator("entra", world("entra"), fault="no_groups_permission") as entra, httpx.Client() as http:
+        http.base_url = httpx.URL(entra.url)
+        claims = authorization(entra, http).removeprefix("Bearer ").split(".")[1]
+        assert json.loads(base64.urlsafe_b64decode(claims + "=="))["roles"] == ["User.Read.All"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("name", "holds"), [("no_members", "members"), ("no_by_id", "user")])
+def test_one_way_of_reading_is_refused(kind: Kind, name: str, holds: str) -> None:
+    with broken(kind, name) as (simulator, http):
+        key = next(iter(simulator.world.groups if holds == "members" else simulator.world.people))
+        assert http.get(LISTS[kind][holds].format(key)).status_code == 403
+        assert http.get(LISTS[kind]["users"]).status_code == 200
+        if kind == "entra" and name == "no_by_id":
+            assert http.get(f"/v1.0/directory/deletedItems/{key}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "refused", "fine"),
+    [
+        ("google", "no_deleted", f"{GOOGLE}/users?customer=my_customer&showDeleted=true", LISTS["google"]["users"]),
+        ("entra", "no_deleted", "/v1.0/directory/deletedItems/microsoft.graph.user", LISTS["entra"]["users"]),
+        ("entra", "no_changes", "/v1.0/users/delta", LISTS["entra"]["users"]),
+        ("entra", "no_changes", "/v1.0/groups/delta", LISTS["entra"]["groups"]),
+        ("okta", "no_changes", '/api/v1/users?filter=lastUpdated gt "2026-01-01T00:00:00.000Z"', "/api/v1/users"),
+        ("okta", "no_schema", "/api/v1/meta/schemas/user/default", "/api/v1/users"),
+        ("google", "no_schema", f"{GOOGLE}/customer/my_customer/schemas", LISTS["google"]["users"]),
+    ],
+)
+def test_what_makes_reading_quicker_or_surer_is_refused(kind: Kind, name: str, refused: str, fine: str) -> None:
+    with broken(kind, name) as (_, http):
+        assert (http.get(refused).status_code, http.get(fine).status_code) == (403, 200)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clock_that_is_behind_shows_in_the_date_and_refuses_signatures_of_now(kind: Kind) -> None:
+    with broken(kind, "clock_behind") as (simulator, http):
+        said = email.utils.parsedate_to_datetime(http.get(LISTS[kind]["users"]).headers["date"]).timestamp()
+        assert simulator.time() - said == pytest.approx(600, abs=1)
+        if kind == "google":
+            answer = http.post("/token", data=google_form(simulator))
+            assert (answer.json()["error"], "reasonable timeframe" in answer.text) == ("invalid_grant", True)
+        if kind == "okta":
+            assert http.post("/oauth2/v1/token", data=okta_form(simulator)).json()["error"] == "invalid_client"
