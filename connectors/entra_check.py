@@ -7,7 +7,7 @@ it carries, which explains a refusal; what works is decided by asking. What does
 
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import ConnectorError, Finding, Refused
@@ -22,18 +22,21 @@ from reconciler.model import DirectoryGroup, GroupsSeen, MembersSeen, Observatio
 if TYPE_CHECKING:
     from connectors.transport import Transport
 
-USERS, GROUPS = "User.Read.All", "GroupMember.Read.All"
+USERS, GROUPS, HIDDEN = "User.Read.All", "GroupMember.Read.All", "Member.Read.Hidden"
 _API = "App registrations > the app > API permissions"
 
 
+def _added(permission: str) -> str:
+    return f"{_API} > Add a permission > Microsoft Graph > Application permissions: {permission}; Grant admin consent"
+
+
 def _need(feature: str, what: str, without: str, permission: str, **more: Any) -> Need:
-    add = f"{_API} > Add a permission > Microsoft Graph > Application permissions: {permission}; Grant admin consent"
     again = (
         f"{_API}: the row of {permission} must read Granted; Grant admin consent again and wait some minutes; if it "
         "stays, look for a Conditional Access policy for workload identities"
     )
     narrowed = f"{_API}: the row of {permission} must read Granted; compare tenant_id with Overview"
-    scope = Grant(f"the application permission {permission}", add, permission)
+    scope = Grant(f"the application permission {permission}", _added(permission), permission)
     role = Grant(f"a consent that counts (the token carries {permission}, and Graph refuses all the same)", again)
     return Need(feature, what, without, scope, role, narrowed=narrowed, **more)
 
@@ -44,7 +47,11 @@ NEEDS = {
     "groups": _need(
         "groups", "groups cannot be read", _SYNC, GROUPS
     ),
-    "members": _need("members", "members of groups cannot be read", "groups give no roles and no teams", GROUPS),
+    "members": replace(
+        _need("members", "members of groups cannot be read", "groups give no roles and no teams", GROUPS),
+        # The same permission has just listed the groups: what is left is that they hide their members.
+        role=Grant(f"the application permission {HIDDEN}, which groups with hidden members need,", _added(HIDDEN)),
+    ),
     "by_id": _need(
         "leavers", "people cannot be asked for by id", "who vanished from the list is not believed gone, and stays",
         USERS, optional=True,

@@ -44,6 +44,7 @@ def claims_of(assertion: str, public_key: str, *required: str, drift: float = 0.
         "verify_signature": bool(public_key),
         "verify_exp": False,  # by the real clock, which the checking one may not have
         "verify_iat": False,
+        "verify_nbf": False,
         "verify_aud": False,  # each vendor has its own rule
         "require": ["exp", *required],
     }
@@ -51,6 +52,6 @@ def claims_of(assertion: str, public_key: str, *required: str, drift: float = 0.
     now = time.time() + drift
     if claims["exp"] < now:
         raise jwt.ExpiredSignatureError("Signature has expired")
-    if claims.get("iat", now) > now + LEEWAY:
+    if max(claims.get("iat", now), claims.get("nbf", now)) > now + LEEWAY:
         raise jwt.ImmatureSignatureError("The token is not yet valid (iat)")
     return claims

@@ -13,6 +13,7 @@ from reconciler.model import Wanted
 from rosterd.simulators import Simulator, World
 from rosterd.simulators.world import Kind
 from tests.connectors.directories import NOTHING_EXPECTED, check, connect
+from tests.connectors.test_entra_reading import certificate
 
 KINDS: tuple[Kind, ...] = ("entra", "google", "okta")
 GROUPS = frozenset({"Rosterd Admins", "Engineering"})
@@ -122,7 +123,7 @@ CASES = (
     Case("entra", "no_people_permission", (PEOPLE,), "User.Read.All", f"{CONSENT}User.Read.All"),
     Case("entra", "no_groups_permission", (GROUP,), "GroupMember.Read.All", f"{CONSENT}GroupMember.Read.All"),
     Case("entra", "forbidden", (PEOPLE, GROUP), "the token carries User.Read.All", AGAIN),
-    Case("entra", "no_members", (MEMBERS,), "GroupMember.Read.All", AGAIN),
+    Case("entra", "no_members", (MEMBERS,), "Member.Read.Hidden", f"{CONSENT}Member.Read.Hidden"),
     Case("entra", "no_by_id", (LEAVERS,), "User.Read.All", AGAIN),
     Case("entra", "no_deleted", (LEAVERS,), "User.Read.All", AGAIN),
     Case("entra", "no_changes", (DELTA, DELTA), "User.Read.All", AGAIN),
@@ -289,6 +290,17 @@ def test_a_clock_that_is_off_is_told_as_the_reason(
     assert wrong(findings) == errors
     assert "NTP" in one(findings, errors[0][0]).fix
     assert "600 s ahead of" in one(findings, errors[0][0]).message
+
+
+def test_a_certificate_signs_with_the_time_too(tmp_path: Path) -> None:
+    pem = tmp_path / "app.pem"
+    pem.write_bytes(certificate())
+    with Simulator("entra", world("entra"), fault="clock_behind") as entra:
+        connector = connect(entra, tmp_path, client_secret=None, certificate={"file": str(pem)})
+        findings = check(connector, WANTED)
+    assert wrong(findings) == [("sign-in", "error", "directory_refused"), ("clock", "error", "clock_off")]
+    assert "AADSTS700024" in findings[0].message
+    assert "600 s ahead of Microsoft's" in findings[0].message
 
 
 # -- a directory that does not answer -----------------------------------------------------------------------------
