@@ -27,8 +27,10 @@ from reconciler.model import (
     DirectoryUser,
     Evidence,
     GroupsSeen,
+    MembersLeft,
     MembersSeen,
     Observation,
+    Questions,
     UserGone,
     UsersSeen,
     UserState,
@@ -108,8 +110,11 @@ def absorb(store: Store, people: int, *, churn: bool) -> Complete:
     try:
         for observation in world(people, churn=churn):
             staging.take(observation)
-        for leaver in staging.missing(people, thorough=False):  # as the directory answers when asked by id
-            staging.take(UserGone(leaver, Evidence.ABSENCE))
+        for questions in staging.questions(thorough=False, most=people):  # as the directory answers when asked by id
+            for leaver in questions.people:
+                staging.take(UserGone(leaver, Evidence.ABSENCE))
+            for left in questions.members:
+                staging.take(MembersLeft(left.group, (left.member,)))
         return staging.promote()
     finally:
         staging.discard()
@@ -131,9 +136,9 @@ class _Absorbed:
     def take(self, observation: Observation) -> int:
         raise NotImplementedError
 
-    def missing(self, _most: int, *, thorough: bool) -> tuple[str, ...]:
+    def questions(self, *, thorough: bool) -> Iterator[Questions]:
         assert thorough in (True, False)
-        return ()
+        yield from ()
 
     def promote(self) -> Complete:
         return Complete(True, True, True)

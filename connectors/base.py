@@ -18,7 +18,7 @@ Callers ask two questions: `error.retry` (may the same request succeed later wit
 
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.errors import CursorExpired, DirectoryError
-from reconciler.model import Observation, Wanted
+from reconciler.model import Observation, Questions, Wanted
 
 Fault = Literal["vendor", "operator", "data"]
 
@@ -221,10 +221,14 @@ class Connector(Protocol):
         observation is a `Cursor`, taken before the listing began."""
         ...
 
-    def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncIterator[Observation]:
-        """Asks for people by id who were missing from a complete listing. One answer each: UsersSeen (still there: the
-        listing was short), UserGone with TOMBSTONE (the vendor says deleted: deletedItems, DEPROVISIONED) or with
-        ABSENCE (404 and nothing else known); no answer at all when the vendor refuses to say."""
+    def confirm(self, questions: Questions, wanted: Wanted) -> AsyncIterator[Observation]:
+        """Asks by id for what a complete listing lacked. One answer each, none when the vendor refuses to say:
+
+        * a person: UsersSeen (still there: the listing was short), UserGone with TOMBSTONE (the vendor says deleted:
+          deletedItems, DEPROVISIONED) or with ABSENCE (404 and nothing else known);
+        * a group: GroupsSeen, or GroupGone with ABSENCE (404);
+        * a membership: MembersSeen or MembersLeft with this one member; direct memberships only. When the vendor does
+          not answer (an outage), a partial CollectionEnd of the group: then nothing is known about its listing."""
         ...
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ The typed models cost 500 times what raw JSON costs and the page iterator stops 
 """
 
 import re
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -23,21 +23,23 @@ from connectors.base import (
     ConnectorError,
     Counts,
     Finding,
-    Malformed,
     Opened,
     Refused,
     SecretRef,
     Unavailable,
 )
 from connectors.checking import Check, People
+from connectors.confirming import Asked, ById
 from connectors.entra_attributes import paths
 from connectors.entra_check import EntraProbe, EntraReads
 from connectors.entra_delta import GROUP, GROUPS, LATEST, USER, DeltaPage, Round, endless, last_link, tracked
-from connectors.entra_errors import judge, judge_group, judge_person, pace
+from connectors.entra_errors import judge, judge_by_id, judge_group, pace
 from connectors.entra_sdk import Session, TokenRefused
+from connectors.entra_wire import DELTA_PAGE, MEMBERS_PAGE, ONE, PAGE, MembersPage, Page, decoded
 from connectors.members import expand
-from connectors.paging import Endless, each, not_json, pages, text
-from connectors.transport import Answer, Judge, Limiter, Transport
+from connectors.paging import Endless, each, pages, text
+from connectors.reader import Reader
+from connectors.transport import Judge, Limiter, Transport
 from reconciler.groups import resolve
 from reconciler.model import (
     CollectionEnd,
@@ -133,48 +135,24 @@ _DELTA = "/v1.0/users/delta?$select=accountEnabled,userType,{}"
 # A navigation property: expanded, not selected (learn.microsoft.com/graph/api/user-list-manager).
 _MANAGER = "&$expand=manager($select=id,displayName,mail,userPrincipalName)"
 _DELETED = "/v1.0/directory/deletedItems/{}?$select=id"
+_GROUP = "/v1.0/groups/{}?$select=id,displayName"
+_WITH_ID = "&$filter=id%20eq%20'{}'"
 _AT_ONCE = 8
 _ASK_AGAIN = 20  # people without accountEnabled among the changes, at most
 
 
-class _Page(msgspec.Struct):
-    """A collection's page; `value` must be there, an empty page may have a successor."""
-
-    value: list[Any]
-    following: str | None = msgspec.field(name="@odata.nextLink", default=None)
-
-
-class _Member(msgspec.Struct):
-    """All that is read of a member: its other properties are null where permission is missing (limited-info.md)."""
-
-    id: str
-    kind: str = msgspec.field(name="@odata.type")
-
-
-class _MembersPage(msgspec.Struct):
-    value: list[_Member]
-    following: str | None = msgspec.field(name="@odata.nextLink", default=None)
-
-
-_page = msgspec.json.Decoder(_Page)
-_members_page = msgspec.json.Decoder(_MembersPage)
-_delta_page = msgspec.json.Decoder(DeltaPage)
-_one = msgspec.json.Decoder(dict[str, Any])
-
-
-class Entra:
-    """One tenant, open for reading."""
+class Entra(Reader):
+    """One tenant, open for reading: people, groups, direct members of wanted groups and of those inside them."""
 
     def __init__(self, config: Config, opened: Opened) -> None:
         from httpx import HTTPError
 
         self.counts = Counts()
         self._base = config.endpoint or _GRAPH
-        self._seconds = opened.deadline
         self._opened = opened
         self._client_id, self._signed = config.client_id or "", config.certificate is not None
         self._session = Session(config, self._base, opened.headers)
-        self._transport = Transport(
+        transport = Transport(
             opened.directory,
             judge,
             errors=(TokenRefused, HTTPError),
@@ -184,6 +162,7 @@ class Entra:
             deadline=opened.deadline,
             patience=opened.patience,
         )
+        super().__init__(transport, seconds=opened.deadline, window=_AT_ONCE)
 
     async def check(self, wanted: Wanted) -> list[Finding]:
         """Every feature that a sync uses, tried by itself."""
@@ -194,23 +173,6 @@ class Entra:
         )  # fmt: skip
         probe = EntraProbe(self._session, self._transport, reads, self._signed, self._client_id)
         return await Check(probe, self._transport, wanted, self._opened).run()
-
-    async def pull(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
-        """All people, all groups, the direct members of wanted groups and of the those inside them; or what changed."""
-        self._transport.begin(self._seconds)
-        read = self._changes(wanted) if wanted.cursor else self._everything(wanted)
-        with listing.naming(self._transport.directory):
-            async with aclosing(read) as found:
-                async for observation in found:
-                    yield observation
-
-    async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Observation, None]:
-        """Each person's own record, else their place among the deleted."""
-        self._transport.begin(min(self._seconds, confirming.SECONDS))
-        ask = partial(self._ask, wanted=wanted)
-        async with aclosing(confirming.confirm(ids, ask, window=_AT_ONCE)) as answers:
-            async for answer in answers:
-                yield answer
 
     async def close(self) -> None:
         await self._session.close()
@@ -268,7 +230,7 @@ class Entra:
     async def _people_pages(self, attributes: frozenset[str]) -> AsyncGenerator[People, None]:
         paths = self._paths(attributes)
         convert = partial(to_user, attributes=paths)
-        async with aclosing(self._pages(users_path(paths.values()), _page)) as found:
+        async with aclosing(self._pages(users_path(paths.values()), PAGE)) as found:
             async for page in found:
                 yield People(each(page.value, convert, "GET /v1.0/users"), page.following is not None)
 
@@ -333,7 +295,7 @@ class Entra:
         request = "GET " + url.removeprefix(self._base).partition("?")[0]
         page = DeltaPage([])
         try:
-            async with aclosing(self._pages(url, _delta_page)) as found:
+            async with aclosing(self._pages(url, DELTA_PAGE)) as found:
                 async for page in found:
                     for raw in page.value:
                         into.add(raw, request)
@@ -349,6 +311,9 @@ class Entra:
 
     # -- requests -----------------------------------------------------------------------------------------------
 
+    def _by_id(self, wanted: Wanted) -> ById:
+        return ById(partial(self._ask, wanted=wanted), self._ask_group, self._ask_membership)
+
     async def _ask(self, external_id: str, wanted: Wanted) -> Observation:
         """One person: still there, among the deleted, or neither."""
         key = quote(external_id, safe="")
@@ -359,21 +324,37 @@ class Entra:
         deleted = await self._get_or_none(_DELETED.format(key))
         return UserGone(external_id, Evidence.ABSENCE if deleted is None else Evidence.TOMBSTONE)
 
+    async def _ask_group(self, group: str) -> Observation:
+        """A security group leaves no trace among the deleted (facts §2), and others need Group.Read.All to be seen."""
+        record = await self._get_or_none(_GROUP.format(quote(group, safe="")))
+        if record is None:
+            return GroupGone(group, Evidence.ABSENCE)
+        return GroupsSeen(each([record], to_group, "GET /v1.0/groups/{id}"))
+
+    async def _ask_membership(self, asked: Asked) -> list[Observation]:
+        """By a filter on the direct members: checkMemberGroups counts nested ones too, and memberOf is documented for
+        no application permission (group-list-members.md, user-list-memberof-permissions.md)."""
+        (one,) = asked
+        path = _MEMBERS.format(quote(one.group, safe="")) + _WITH_ID.format(quote(one.member, safe=""))
+        found = [page async for page in self._pages(path, MEMBERS_PAGE, judge_by_id)]
+        ids = {member.id for page in found for member in page.value}
+        return [confirming.in_or_out(one, is_member=one.member in ids)]
+
     async def _get_or_none(self, path: str) -> dict[str, Any] | None:
         request = f"GET {path.partition('?')[0]}"
-        answer = await self._transport.call(request, partial(self._session.get, self._base + path), judge_person)
+        answer = await self._transport.call(request, partial(self._session.get, self._base + path), judge_by_id)
         if answer.status == 404:
             return None
-        found: dict[str, Any] = _decoded(answer, _one, request)
+        found: dict[str, Any] = decoded(answer, ONE, request)
         return found
 
     async def _groups(self) -> AsyncGenerator[GroupsSeen, None]:
-        async with aclosing(self._pages(_GROUPS, _page)) as found:
+        async with aclosing(self._pages(_GROUPS, PAGE)) as found:
             async for page in found:
                 yield GroupsSeen(each(page.value, to_group, "GET /v1.0/groups"))
 
     async def _members(self, group: str) -> AsyncGenerator[MembersSeen, None]:
-        async with aclosing(self._pages(_MEMBERS.format(group), _members_page, judge_group)) as found:
+        async with aclosing(self._pages(_MEMBERS.format(group), MEMBERS_PAGE, judge_group)) as found:
             async for page in found:
                 users = tuple([member.id for member in page.value if member.kind == USER])
                 groups = tuple([member.id for member in page.value if member.kind == GROUP])
@@ -386,7 +367,7 @@ class Entra:
         request = "GET " + url.removeprefix(self._base).partition("?")[0]
         same_origin(url, self._base, request)
 
-        def following(page: _Page | _MembersPage | DeltaPage) -> str | None:
+        def following(page: Page | MembersPage | DeltaPage) -> str | None:
             return None if page.following is None else same_origin(page.following, self._base, request)
 
         fetch = partial(self._get, decoder=decoder, judge=judge)
@@ -398,19 +379,10 @@ class Entra:
         url = url if url.startswith("http") else self._base + url
         request = "GET " + _TOKEN.sub("", url.removeprefix(self._base)).rstrip("?&")
         answer = await self._transport.call(request, partial(self._session.get, url), judge)
-        return _decoded(answer, decoder, request)
+        return decoded(answer, decoder, request)
 
 
 _TOKEN = re.compile(r"\$(skip|delta)token=[^&]*&?", re.IGNORECASE)  # long, and means nothing to anybody
-
-
-def _decoded(answer: Answer, decoder: msgspec.json.Decoder[Any], request: str) -> Any:
-    try:
-        return decoder.decode(answer.body)
-    except msgspec.ValidationError as exc:
-        raise Malformed(f"not the page that Graph documents: {exc}", request=request, status=200) from exc
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise not_json(answer, request) from exc
 
 
 def users_path(attributes: Iterable[str], form: str = _USERS) -> str:

@@ -65,8 +65,8 @@ def judge_group(outcome: Answer | BaseException) -> Verdict | None:
     return verdict
 
 
-def judge_person(outcome: Answer | BaseException) -> Verdict | None:
-    """The same for one person: only Graph's own "does not exist" is an answer, any other refusal leaves them alone."""
+def judge_by_id(outcome: Answer | BaseException) -> Verdict | None:
+    """The same for one object by id: only Graph's own "does not exist" is an answer, any other refusal is none."""
     verdict = judge(outcome)
     if verdict is None or not isinstance(outcome, Answer):
         return verdict

@@ -5,7 +5,7 @@ live here: the libraries, the key and the token (google_sdk.py), and the JSON (g
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Container, Sequence
+from collections.abc import AsyncGenerator, Callable, Container
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, Literal
@@ -26,12 +26,15 @@ from connectors.base import (
     SecretRef,
 )
 from connectors.checking import Check, People
+from connectors.confirming import Asked, ById
 from connectors.google_check import GoogleProbe, GoogleReads
-from connectors.google_errors import judge, judge_item, judge_person
+from connectors.google_errors import judge, judge_by_id, judge_item, judge_member
 from connectors.google_sdk import API, AT_ONCE, Sdk, foreign, key_of
 from connectors.google_wire import (
+    GROUP,
     GROUP_FIELDS,
     GROUPS,
+    MEMBER,
     MEMBER_FIELDS,
     MEMBERS,
     Group,
@@ -47,12 +50,14 @@ from connectors.google_wire import (
 )
 from connectors.members import expand
 from connectors.paging import not_json, pages, text
+from connectors.reader import Reader
 from connectors.transport import Answer, Budget, Judge, Limiter, Transport
 from reconciler.groups import resolve
 from reconciler.model import (
     DirectoryGroup,
     DirectoryUser,
     Evidence,
+    GroupGone,
     GroupsSeen,
     MembersSeen,
     Observation,
@@ -105,16 +110,15 @@ _BURST, _PER_SECOND = 1000, 20  # together below 2,400 in any minute, which no h
 _REFETCH = 20  # after that many people whose second reading had no status either, nobody else is asked for again
 
 
-class Google:
-    """One customer, open for reading."""
+class Google(Reader):
+    """One customer, open for reading: people (suspended and archived ones are listed), groups, wanted members."""
 
     def __init__(self, customer: str, sdk: Sdk, opened: Opened) -> None:
         self.counts = Counts()
         self._customer = customer
         self._sdk = sdk
-        self._seconds = opened.deadline
         self._opened = opened
-        self._transport = Transport(
+        transport = Transport(
             opened.directory,
             judge,
             errors=foreign(),
@@ -124,6 +128,7 @@ class Google:
             deadline=opened.deadline,
             patience=opened.patience,
         )
+        super().__init__(transport, seconds=opened.deadline, window=AT_ONCE)
 
     async def check(self, wanted: Wanted) -> list[Finding]:
         """Every feature that a sync uses, tried by itself."""
@@ -132,23 +137,6 @@ class Google:
         )
         probe = GoogleProbe(self._sdk, self._transport, reads)
         return await Check(probe, self._transport, wanted, self._opened).run()
-
-    async def pull(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
-        """All people of the list (suspended and archived ones are in it), all groups, the members of wanted groups."""
-        self._transport.begin(self._seconds)
-        with listing.naming(self._transport.directory):
-            async with aclosing(self._everything(wanted)) as found:
-                async for observation in found:
-                    yield observation
-
-    async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Observation, None]:
-        """Each person's own record, else their place among the deleted, who are listed for about 20 days (facts §2)."""
-        self._transport.begin(min(self._seconds, confirming.SECONDS))
-        reading, bin_ = Reading(wanted.attributes), _Bin(self._deleted)
-        ask = partial(self._ask, reading=reading, attributes=wanted.attributes, bin_=bin_)
-        async with aclosing(confirming.confirm(ids, ask, window=AT_ONCE)) as answers:
-            async for answer in answers:
-                yield answer
 
     async def close(self) -> None:
         await self._sdk.close()
@@ -171,16 +159,42 @@ class Google:
             async for member in members:
                 yield member
 
-    async def _ask(self, external_id: str, reading: Reading, attributes: frozenset[str], bin_: "_Bin") -> Observation:
-        """One person: still there, deleted, or unknown to Google."""
-        path, query = f"users/{external_id}", {"userKey": external_id, **reading.query}
-        answer = await self._transport.call(
-            _name(path), partial(self._sdk.send, self._sdk.users.get(**query)), judge_person
-        )
-        if answer.status == 404:
+    def _changes(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
+        """Google tells no changes: without a cursor nobody asks for them."""
+        return self._everything(wanted)
+
+    def _by_id(self, wanted: Wanted) -> ById:
+        ask = partial(self._ask, reading=Reading(wanted.attributes), wanted=wanted, bin_=_Bin(self._deleted))
+        return ById(ask, self._ask_group, self._ask_membership)
+
+    async def _ask(self, external_id: str, reading: Reading, wanted: Wanted, bin_: "_Bin") -> Observation:
+        """One person: still there, deleted (listed as such for about 20 days, facts §2), or unknown to Google."""
+        query = {"userKey": external_id, **reading.query}
+        found = await self._get_or_none(f"users/{external_id}", self._sdk.users.get, query, reading.one)
+        if found is None:
             deleted = external_id in await bin_.ids()
             return UserGone(external_id, Evidence.TOMBSTONE if deleted else Evidence.ABSENCE)
-        return confirming.seen_or_gone(to_user(_decoded(answer, reading.one, _name(path)), attributes))
+        return confirming.seen_or_gone(to_user(found, wanted.attributes))
+
+    async def _ask_group(self, group: str) -> Observation:
+        query = {"groupKey": group, "fields": "id,email,name"}
+        found = await self._get_or_none(f"groups/{group}", self._sdk.groups.get, query, GROUP)
+        return GroupGone(group, Evidence.ABSENCE) if found is None else GroupsSeen((to_group(found),))
+
+    async def _ask_membership(self, asked: Asked) -> list[Observation]:
+        """`members.get` knows direct members only; `hasMember` counts nested ones too."""
+        (one,) = asked
+        path = f"groups/{one.group}/members/{one.member}"
+        query = {"groupKey": one.group, "memberKey": one.member, "fields": "id,type"}
+        found = await self._get_or_none(path, self._sdk.members.get, query, MEMBER, judge_member)
+        return [confirming.in_or_out(one, is_member=found is not None)]
+
+    async def _get_or_none(
+        self, path: str, method: Any, query: dict[str, Any], decoder: Decoder[Any], judge: Judge = judge_by_id
+    ) -> Any:
+        """One object by id, None when Google says that it does not know it."""
+        answer = await self._transport.call(_name(path), partial(self._sdk.send, method(**query)), judge)
+        return None if answer.status == 404 else _decoded(answer, decoder, _name(path))
 
     async def _deleted(self) -> AsyncGenerator[Any, None]:
         """Pages of people who were deleted and can be restored."""
@@ -226,7 +240,8 @@ class Google:
                 yield People(users, page.nextPageToken is not None)
 
     async def _ask_once(self, external_id: str, attributes: frozenset[str]) -> Observation:
-        return await self._ask(external_id, Reading(attributes), attributes, _Bin(self._deleted))
+        wanted = Wanted(attributes=attributes)
+        return await self._ask(external_id, Reading(attributes), wanted, _Bin(self._deleted))
 
     async def _schemas(self) -> Answer:
         """The definitions of custom attributes."""

@@ -79,10 +79,23 @@ def judge_item(outcome: Answer | BaseException) -> Verdict | None:
     return Verdict(Action.SKIP_ITEM, verdict.message, verdict.fix)
 
 
-def judge_person(outcome: Answer | BaseException) -> Verdict | None:
-    """The same when somebody is asked for by id: Google's own "notFound" is an answer, no other refusal is."""
+def judge_by_id(outcome: Answer | BaseException) -> Verdict | None:
+    """The same when one thing is asked for by id: Google's own "notFound" is an answer, no other refusal is."""
     if isinstance(outcome, Answer) and outcome.status == 404 and "notFound" in _said(outcome.body)[0]:
         return None
+    return _about_this_one(outcome)
+
+
+def judge_member(outcome: Answer | BaseException) -> Verdict | None:
+    """The same for one membership: "notFound" names the parameter, and only of the member it says who is not in."""
+    if isinstance(outcome, Answer) and outcome.status == 404:
+        reasons, sentence = _said(outcome.body)
+        if "notFound" in reasons and "memberKey" in sentence:
+            return None
+    return _about_this_one(outcome)
+
+
+def _about_this_one(outcome: Answer | BaseException) -> Verdict | None:
     verdict = judge_item(outcome)
     if verdict is not None and verdict.action is Action.PAUSE and isinstance(outcome, Answer):
         return Verdict(Action.SKIP_ITEM, verdict.message, verdict.fix)

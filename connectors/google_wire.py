@@ -79,6 +79,8 @@ class Members(Page, frozen=True, rename={"items": "members"}):
 
 GROUPS = msgspec.json.Decoder(Groups)
 MEMBERS = msgspec.json.Decoder(Members)
+GROUP = msgspec.json.Decoder(Group)
+MEMBER = msgspec.json.Decoder(Member)
 GROUP_FIELDS = "kind,nextPageToken,groups(id,email,name,directMembersCount)"
 MEMBER_FIELDS = "kind,nextPageToken,members(id,type)"
 

@@ -6,7 +6,7 @@ when a page fails, and `execute` parses everything twice: none of them is used (
 """
 
 import re
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Literal
@@ -28,12 +28,14 @@ from connectors.base import (
     complaint,
 )
 from connectors.checking import Check
+from connectors.confirming import Asked, ById
 from connectors.members import expand
 from connectors.okta_changes import groups_since, instant, moved, users_since
 from connectors.okta_check import OktaProbe, OktaReads
-from connectors.okta_errors import judge, judge_group, judge_person, pace
+from connectors.okta_errors import judge, judge_by_id, judge_group, pace
 from connectors.okta_sdk import Session, TokenRefused
 from connectors.paging import decode, each, not_json, pages, require_array, text
+from connectors.reader import Reader
 from connectors.transport import Answer, Judge, Limiter, Transport
 from reconciler.groups import resolve
 from reconciler.model import (
@@ -43,6 +45,7 @@ from reconciler.model import (
     DirectoryGroup,
     DirectoryUser,
     Evidence,
+    GroupGone,
     GroupsSeen,
     MembersSeen,
     Observation,
@@ -112,6 +115,7 @@ def open(config: Config, opened: Opened) -> "Okta":  # noqa: A001 -- what the re
 _USERS = "/api/v1/users?limit=200&fields=profile:({}),status"
 _GROUPS = "/api/v1/groups?limit=200"
 _MEMBERS = "/api/v1/groups/{}/users?limit=1000"
+_OF_PERSON = "/api/v1/users/{}/groups"
 _PROFILE = ("login", "email", "firstName", "lastName", "displayName", "title", "department", "manager")
 _AT_ONCE = 5  # of 75 (15 on small plans) for the whole org (facts §5)
 
@@ -125,19 +129,18 @@ class _OnlyId(msgspec.Struct):
 _members = msgspec.json.Decoder(list[_OnlyId])
 
 
-class Okta:
-    """One org, open for reading."""
+class Okta(Reader):
+    """One org, open for reading: the bare list of people (without DEPROVISIONED ones), groups, wanted members."""
 
     def __init__(self, config: Config, opened: Opened) -> None:
         from aiohttp import ClientError
 
         self.counts = Counts()
         self._base = config.endpoint or config.url
-        self._seconds = opened.deadline
         self._scopes = config.scopes
         self._opened = opened
         self._session = Session(config, self._base, opened.headers)
-        self._transport = Transport(
+        transport = Transport(
             opened.directory,
             judge,
             errors=(TokenRefused, ClientError, TimeoutError),
@@ -147,6 +150,7 @@ class Okta:
             deadline=opened.deadline,
             patience=opened.patience,
         )
+        super().__init__(transport, seconds=opened.deadline, window=_AT_ONCE)
 
     async def check(self, wanted: Wanted) -> list[Finding]:
         """Every feature that a sync uses, tried by itself."""
@@ -157,24 +161,6 @@ class Okta:
         )  # fmt: skip
         probe = OktaProbe(self._session, self._transport, reads, self._scopes)
         return await Check(probe, self._transport, wanted, self._opened).run()
-
-    async def pull(self, wanted: Wanted) -> AsyncGenerator[Observation, None]:
-        """All people of the bare list (which leaves out DEPROVISIONED), all groups, the members of wanted groups; or
-        what changed."""
-        self._transport.begin(self._seconds)
-        read = self._changes(wanted) if wanted.cursor else self._everything(wanted)
-        with listing.naming(self._transport.directory):
-            async with aclosing(read) as found:
-                async for observation in found:
-                    yield observation
-
-    async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncGenerator[Observation, None]:
-        """Each person's own record, which says DEPROVISIONED of those whom the bare list leaves out."""
-        self._transport.begin(min(self._seconds, confirming.SECONDS))
-        ask = partial(self._ask, wanted=wanted)
-        async with aclosing(confirming.confirm(ids, ask, window=_AT_ONCE)) as answers:
-            async for answer in answers:
-                yield answer
 
     async def close(self) -> None:
         await self._session.close()
@@ -242,15 +228,38 @@ class Okta:
 
     # -- requests -----------------------------------------------------------------------------------------------
 
+    def _by_id(self, wanted: Wanted) -> ById:
+        return ById(partial(self._ask, wanted=wanted), self._ask_group, self._ask_memberships, together=True)
+
     async def _ask(self, external_id: str, wanted: Wanted) -> Observation:
-        """One person: still there, deprovisioned, or unknown to Okta."""
-        request = f"GET /api/v1/users/{external_id}"
-        url = f"{self._base}/api/v1/users/{quote(external_id, safe='')}"
-        answer = await self._transport.call(request, partial(self._session.get, url), judge_person)
-        if answer.status == 404:
+        """One person: still there, deprovisioned (which the bare list leaves out), or unknown to Okta."""
+        record = await self._record("users", external_id)
+        if record is None:
             return UserGone(external_id, Evidence.ABSENCE)
-        (user,) = each([decode(answer, request)], partial(to_user, attributes=wanted.attributes), request)
+        (user,) = each([record], partial(to_user, attributes=wanted.attributes), "GET /api/v1/users/{id}")
         return confirming.seen_or_gone(user)
+
+    async def _ask_group(self, group: str) -> Observation:
+        record = await self._record("groups", group)
+        if record is None:
+            return GroupGone(group, Evidence.ABSENCE)
+        return GroupsSeen(each([record], to_group, "GET /api/v1/groups/{id}"))
+
+    async def _record(self, kind: str, external_id: str) -> Any:
+        """One object by id, None when Okta does not know it."""
+        request = f"GET /api/v1/{kind}/{external_id}"
+        url = f"{self._base}/api/v1/{kind}/{quote(external_id, safe='')}"
+        answer = await self._transport.call(request, partial(self._session.get, url), judge_by_id)
+        return None if answer.status == 404 else decode(answer, request)
+
+    async def _ask_memberships(self, asked: Asked) -> list[Observation]:
+        """All of one person's groups at once; of somebody whom Okta does not know it tells none."""
+        path, groups = _OF_PERSON.format(quote(asked[0].member, safe="")), set[str]()
+        async with aclosing(self._pages(path, judge_by_id)) as answers:
+            async for answer in answers:
+                found = each(_list(answer, f"GET {path}"), to_group, f"GET {path}")
+                groups.update([group.external_id for group in found])
+        return [confirming.in_or_out(one, is_member=one.group in groups) for one in asked]
 
     def _users(self, answer: Answer, wanted: Wanted, unclear: list[str] | None = None) -> tuple[DirectoryUser, ...]:
         request = "GET /api/v1/users"

@@ -109,9 +109,10 @@ class GroupsSeen(Frozen, frozen=True, tag="groups_seen"):
 
 
 class GroupGone(Frozen, frozen=True, tag="group_gone"):
-    """The directory says outright that this group is no more."""
+    """The directory says outright that this group is no more, or (ABSENCE) knows no such id when asked for it."""
 
     external_id: str
+    evidence: Evidence = Evidence.TOMBSTONE
 
 
 class MembersSeen(Frozen, frozen=True, tag="members_seen"):
@@ -123,7 +124,8 @@ class MembersSeen(Frozen, frozen=True, tag="members_seen"):
 
 
 class MembersLeft(Frozen, frozen=True, tag="members_left"):
-    """People and nested groups that the directory says were taken out of a group (incremental reads only)."""
+    """People and nested groups that the directory says are not in a group any more (incremental reads, and answers by
+    id)."""
 
     group: str
     users: tuple[str, ...]
@@ -160,6 +162,25 @@ class Wanted(Frozen, frozen=True):
     attributes: frozenset[str] = frozenset()
     nested: bool = True
     cursor: str = ""
+
+
+class Membership(Frozen, frozen=True):
+    """One direct membership: of a person, or (`nested`) of another group."""
+
+    group: str
+    member: str
+    nested: bool = False
+
+
+class Questions(Frozen, frozen=True):
+    """What is asked for by id because a listing lacked it: people, groups, and memberships of groups that were listed.
+
+    A listing that comes back short looks like the truth; what it lacks may only go when asking by id agrees.
+    """
+
+    people: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    members: tuple[Membership, ...] = ()
 
 
 # -- the workspace ------------------------------------------------------------------------------------------------

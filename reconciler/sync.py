@@ -15,12 +15,11 @@ from reconciler.errors import CursorExpired, DirectoryError
 from reconciler.guard import Gauges, Hold, judge
 from reconciler.holders import with_stays
 from reconciler.match import Subject
-from reconciler.model import Member, Observation, Wanted
+from reconciler.model import Member, Observation, Questions, Wanted
 from reconciler.plan import Action, Tally
 from reconciler.policy import GroupView, Policy, RoleAxis
 from reconciler.report import Cause, Complete, Counts, Report, State, Transport
 
-CONFIRMED = 500  # people asked for by id in one run, at most
 Mode = Literal["full", "incremental"]
 Progress = Callable[[str, int, int | None], None]
 """Called with a phase ("pull", "plan", "apply"), what is done and, where known, out of how much."""
@@ -33,8 +32,8 @@ class Source(Protocol):
         """Observations, each collection closed by a `CollectionEnd`."""
         ...
 
-    def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncIterator[Observation]:
-        """Asks by id for people who are missing from a whole listing."""
+    def confirm(self, questions: Questions, wanted: Wanted) -> AsyncIterator[Observation]:
+        """Asks by id for what whole listings lack."""
         ...
 
     @property
@@ -50,13 +49,16 @@ class Absorber(Protocol):
         """Stages an observation; the number of people staged so far."""
         ...
 
-    def missing(self, most: int, *, thorough: bool) -> tuple[str, ...]:
-        """Up to `most` ids of known people whom a whole listing did not hold."""
+    def questions(self, *, thorough: bool) -> Iterator[Questions]:
+        """What whole listings lack although the mirror knows it, in rounds: the answers to one are taken before the
+        next is asked for, since who is gone need not be asked about their groups. `thorough` asks for members of the
+        workspace, too, whom the mirror never saw."""
         ...
 
     def promote(self) -> Complete:
-        """Makes what was staged the mirror, marks what changed as pending. Gone are only those of whom the directory
-        said so, in the listing or when asked by id."""
+        """Makes what was staged the mirror, marks what changed as pending. Gone are only people and groups of whom the
+        directory said so, in the listing or when asked by id; a group that turned out to hold a lost member keeps all
+        its members."""
         ...
 
     def discard(self) -> None:
@@ -225,8 +227,8 @@ async def _read(job: Job, ports: Ports, cursor: str) -> Complete:
     try:
         async for observation in ports.source.pull(wanted):
             ports.progress("pull", absorber.take(observation), None)
-        if missing := absorber.missing(CONFIRMED, thorough=job.verify):
-            async for observation in ports.source.confirm(missing, wanted):
+        for questions in absorber.questions(thorough=job.verify):
+            async for observation in ports.source.confirm(questions, wanted):
                 ports.progress("pull", absorber.take(observation), None)
         return absorber.promote()
     finally:

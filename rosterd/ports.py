@@ -3,13 +3,13 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
 from connectors.base import Connector
 from reconciler.guard import Gauges
-from reconciler.model import Observation, Wanted
+from reconciler.model import Observation, Questions, Wanted
 from reconciler.policy import Policy
 from reconciler.report import Report, Transport
 from reconciler.sync import Job, Mode, Progress, sync
@@ -42,9 +42,9 @@ class ConnectorSource:
         """The connector's observations."""
         return self._connector.pull(wanted)
 
-    def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncIterator[Observation]:
+    def confirm(self, questions: Questions, wanted: Wanted) -> AsyncIterator[Observation]:
         """Asks by id."""
-        return self._connector.confirm(ids, wanted)
+        return self._connector.confirm(questions, wanted)
 
     @property
     def transport(self) -> Transport:

@@ -4,6 +4,8 @@ Set-based SQL. What differs is marked pending, and only a collection that a pull
 disappear.
 """
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, bindparam, text
 
 from reconciler.groups import resolve
@@ -24,7 +26,6 @@ class Promotion:
         row = directory_row(connection, policy.directory)
         self.generation = row.generation + 1  # what the mirror will be
         self._was = Keeper(self._run, self.generation)
-        self.distrusted: list[str] = []
         # Before the first plan, which compares everybody, marking people would be writing for nobody.
         self._planned = bool(row.policy_digest)
         # A first load has nothing to be compared with.
@@ -47,10 +48,13 @@ class Promotion:
                     f" WHERE later.external_id = {table}.external_id AND later.seq > {table}.seq)"
                 )
 
-    def distrust_groups(self) -> None:
-        """The listing of people proved short: what is missing from a group is not believed to have left it."""
-        self.distrusted = [row[0] for row in rows(self._connection, "SELECT group_id FROM stage_end WHERE NOT same")]
-        self._run("UPDATE stage_end SET complete = FALSE, digest = NULL WHERE NOT same")
+    def distrust(self, groups: Iterable[str], *, everything: bool) -> set[str]:
+        """Whoever is missing from these groups, or from all that changed, is not believed to have left; the groups."""
+        bulk(self._connection, "INSERT INTO stage_distrusted VALUES (?)", [(group,) for group in groups])
+        doubted = "NOT same" if everything else "group_id IN (SELECT group_id FROM stage_distrusted)"
+        found = {row[0] for row in rows(self._connection, f"SELECT group_id FROM stage_end WHERE {doubted}")}
+        self._run(f"UPDATE stage_end SET complete = FALSE, digest = NULL WHERE {doubted}")
+        return found
 
     def people(self) -> None:
         """New and changed people, and those of whom it is established that they are gone."""
@@ -102,7 +106,8 @@ class Promotion:
         )
 
     def groups(self, *, complete: bool) -> None:
-        """Groups as listed; those that the directory gave up, or that a complete listing does not hold, are gone."""
+        """Groups as listed; those that the directory gave up are gone, and those that a complete listing does not hold,
+        unless their members matter and the directory did not say that they are gone."""
         self._was.groups()
         self._run(
             "INSERT INTO mirror_group (directory, external_id, name, email, gone)"
@@ -116,6 +121,7 @@ class Promotion:
             self._run(
                 "INSERT INTO stage_group_gone SELECT external_id FROM mirror_group WHERE directory = :d AND NOT gone"
                 " AND NOT EXISTS (SELECT 1 FROM stage_group s WHERE s.external_id = mirror_group.external_id)"
+                " AND external_id NOT IN (SELECT external_id FROM stage_vanished)"
             )
         self._was.groups_gone()
         self._run(
@@ -144,13 +150,15 @@ class Promotion:
 
     def _edges_gone(self) -> None:
         into = "INSERT INTO stage_edges_gone SELECT e.group_id, e.member_id, e.nested FROM "
-        # By group all edges of the directory are looked through, which is only worth it when a group changed.
-        if scalar(self._connection, _GROUPS_CHANGED):
+        self._run(
+            f"{into} stage_lost e WHERE e.group_id IN (SELECT group_id FROM stage_end WHERE complete)"
+            " ON CONFLICT DO NOTHING"
+        )
+        # By group all edges of the directory are looked through.
+        if scalar(self._connection, "SELECT 1 FROM stage_group_gone LIMIT 1"):
             self._run(
-                f"{into} mirror_edge e WHERE e.directory = :d AND (e.group_id IN (SELECT external_id FROM"
-                " stage_group_gone) OR e.group_id IN (SELECT group_id FROM stage_end WHERE complete AND NOT same)"
-                " AND NOT EXISTS (SELECT 1 FROM stage_edge s WHERE s.group_id = e.group_id"
-                " AND s.member_id = e.member_id))"
+                f"{into} mirror_edge e WHERE e.directory = :d AND e.group_id IN (SELECT external_id FROM"
+                " stage_group_gone) ON CONFLICT DO NOTHING"
             )
         self._run(
             f"{into} stage_left l JOIN mirror_edge e ON e.directory = :d AND e.nested IN (FALSE, TRUE)"
@@ -261,9 +269,3 @@ class Promotion:
         )
         if self._planned:
             self._mark_below({known[ref] for ref in changed if ref in known} | set(changed.values()))
-
-
-_GROUPS_CHANGED = (
-    "SELECT 1 FROM (SELECT 1 FROM stage_group_gone UNION ALL SELECT 1 FROM stage_end WHERE complete AND NOT same) x"
-    " LIMIT 1"
-)

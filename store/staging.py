@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import text
 
 from reconciler.model import (
     CollectionEnd,
@@ -22,17 +22,20 @@ from reconciler.model import (
     MembersLeft,
     MembersSeen,
     Observation,
+    Questions,
     UserGone,
     UsersSeen,
     UserState,
 )
 from reconciler.policy import Policy, described, match_key
 from reconciler.report import Complete
-from store.database import Store, bulk, rows, scalar, translated
+from store.database import Store, bulk, rows, translated
+from store.ends import Ends
 from store.history import promoted
 from store.leases import Held
-from store.mirror import directory_row, groups_of
+from store.mirror import groups_of
 from store.promotion import Promotion
+from store.questions import MOST, TABLES, Inquiry
 
 # Staging is only appended to: a key on a table with bodies costs ten times the insert. Promotion makes the indexes, in
 # one sort, and drops what came twice; `seq` says which sight was the later.
@@ -46,13 +49,13 @@ _STAGING = {
     "stage_changed": "external_id {id} PRIMARY KEY",
     "stage_edges_gone": "group_id {id}, member_id {id}, nested {bool}, PRIMARY KEY (group_id, member_id)",
     "stage_edges_changed": "group_id {id}, member_id {id}, nested {bool}",
+    **TABLES,
 }
 _INDEXES = {
     "stage_user": "external_id, seq",
     "stage_group": "external_id, seq",
     "stage_edge": "member_id, group_id, nested",  # the order in which the mirror keeps them
 }
-FEW, SHARE = 20, 0.05  # more people absent at once than both have to be absent from two listings running
 BUFFER = 50_000  # memberships kept in memory, about 10 MB, until their group ends
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -66,12 +69,11 @@ class Staging:
         self._store, self._policy, self._now, self._lease = store, policy, now, lease
         self._identity = identity
         self._cursor = ""
-        self._asked: tuple[str, ...] = ()
-        self._missing = 0
-        self._indexed = False
+        self._inquiry = Inquiry(policy.directory, identity)
+        self._prepared = self._answering = False
         self._stack = ExitStack()
         self._connection = self._stack.enter_context(store.session())
-        self._ends: list[CollectionEnd] = []
+        self._ends = Ends()
         self._seen = self._seq = 0
         self._kept: dict[str, tuple[list[str], list[str]]] = {}
         self._settled: list[tuple[str, bool, bool, str | None]] = []
@@ -93,6 +95,14 @@ class Staging:
 
     def take(self, observation: Observation) -> int:
         """Stages an observation; the number of people staged so far."""
+        if self._answering and not self._inquiry.answer(observation):
+            if isinstance(observation, CollectionEnd):
+                self._ends.add(observation)
+        else:
+            self._stage(observation)
+        return self._seen
+
+    def _stage(self, observation: Observation) -> None:
         match observation:
             case UsersSeen(users):
                 self._users(users)
@@ -111,7 +121,6 @@ class Staging:
                 self._members(group, users, groups)
             case CollectionEnd():
                 self._end(observation)
-        return self._seen
 
     def _users(self, users: tuple[DirectoryUser, ...]) -> None:
         policy, matched = self._policy, self._policy.match
@@ -165,141 +174,81 @@ class Staging:
             self._buffered = 0
 
     def _end(self, end: CollectionEnd) -> None:
-        self._ends.append(end)
+        self._ends.add(end)
         if end.collection != "members":
             return
         people, children = self._kept.pop(end.group, ([], []))
         self._buffered -= len(people) + len(children)
-        digest = None if end.group in self._spilled or not _complete(end) else _digest(people, children)
+        digest = (
+            None
+            if end.group in self._spilled or end.completeness is not Completeness.COMPLETE
+            else _digest(people, children)
+        )
         same = digest is not None and digest == self._digests.get(end.group)
         if not same:
             self._insert_edges(end.group, people, children)
         if end.completeness is not Completeness.DELTA:
-            self._settled.append((end.group, _complete(end), same, digest))
+            self._settled.append((end.group, end.completeness is Completeness.COMPLETE, same, digest))
 
-    def missing(self, most: int, *, thorough: bool) -> tuple[str, ...]:
-        """Up to `most` ids of people whom a whole listing did not hold although the mirror does, or (`thorough`, or
-        when the mirror never saw a whole listing) although a member of the workspace is linked to them."""
-        if not self._ended("users", Completeness.COMPLETE):
-            return ()
-        self._index()
-        with translated(self._store.engine), self._connection.begin():
-            row = directory_row(self._connection, self._policy.directory)
-            sql = _MISSING + (_UNKNOWN if thorough or row.users_complete_at is None else "")
-            found = rows(self._connection, f"SELECT external_id FROM ({sql}) x LIMIT :n", **self._here, n=most)
-            self._asked = tuple(str(one[0]) for one in found)
-            self._missing = len(found)
-            if len(found) == most:
-                self._missing = scalar(self._connection, f"SELECT count(*) FROM ({sql}) x", **self._here)
-        return self._asked
+    def questions(self, *, thorough: bool, most: int = MOST) -> Iterator[Questions]:
+        """What is asked for by id, at most so many of each kind, in rounds; what is taken from here on are answers."""
+        self._prepare()
+        self._answering = True
+        with self._transaction():
+            first = self._inquiry.first(self._connection, self._ends, thorough=thorough, most=most)
+        if first.people or first.groups:
+            yield first
+        if self._changed:
+            with self._transaction():
+                second = self._inquiry.second(self._connection, self._ends, most=most)
+            if second.members:
+                yield second
 
     @property
-    def _here(self) -> dict[str, str]:
-        return {"d": self._policy.directory}
+    def _changed(self) -> bool:
+        """Whether a group was read whole and is not as it was."""
+        return any(complete and not same for _, complete, same, _ in self._settled)
 
-    def _index(self) -> None:
-        if not self._indexed:
-            self._indexed = True
-            with self._transaction():
-                for table, columns in _INDEXES.items():
-                    self._connection.exec_driver_sql(f"CREATE INDEX {table}_index ON {table} ({columns})")
+    def _prepare(self) -> None:
+        """The pull is through: indexes, and what the groups that changed have lost."""
+        if self._prepared:
+            return
+        self._prepared = True
+        self._insert("stage_end", 4, self._settled)
+        with self._transaction():
+            for table, columns in _INDEXES.items():
+                self._connection.exec_driver_sql(f"CREATE INDEX {table}_index ON {table} ({columns})")
+            if self._changed:  # by group all edges of the directory are looked through
+                self._connection.execute(text(_LOST), {"d": self._policy.directory})
 
     def promote(self) -> Complete:
         """Makes the staged pull the mirror and marks what changed as pending, in one transaction."""
-        self._insert("stage_end", 4, self._settled)
-        self._index()
+        self._prepare()
         connection = self._connection.execution_options(rosterd_write=True)
         with translated(self._store.engine), connection.begin():
             if self._lease is not None:  # a run that was overtaken read the directory before the one that overtook it
                 self._lease.check(connection, self._now())
             promotion = Promotion(connection, self._policy, self._now())
             promotion.settle()
-            doubt, suspect = self._doubt(connection)
-            open_question = self._open_question(connection, doubt)
-            short = self._short_listing(connection)
-            if short:
-                promotion.distrust_groups()
-            users = self._whole("users") and not open_question and not short
-            groups = self._whole("groups") and not short
+            verdict = self._inquiry.verdict(connection, self._ends)
+            unread = self._ends.unread | verdict.unread | promotion.distrust(verdict.unread, everything=verdict.short)
+            users = self._ends.whole("users") and verdict.people
+            groups = self._ends.whole("groups") and verdict.groups
             promotion.people()
-            promotion.groups(complete=not short and self._ended("groups", Completeness.COMPLETE))
+            promotion.groups(complete=not verdict.short and self._ends.all("groups", Completeness.COMPLETE))
             promotion.edges()
             promotion.mark()
-            promotion.note(users=users, groups=groups, short=self._short() or bool(short))
+            promotion.note(users=users, groups=groups, short=self._ends.broke_off or not verdict.groups)
             if self._lease is not None:
                 promoted(connection, self._lease.run, promotion.generation)
-            if self._ended("users", Completeness.COMPLETE):
-                promotion.listed(identity=self._identity, suspect=suspect)
-            unread = {end.group for end in self._ends if end.collection == "members" and _partial(end)}
-            unread |= set(promotion.distrusted)
+            if self._ends.all("users", Completeness.COMPLETE):
+                promotion.listed(identity=self._identity, suspect=verdict.suspect)
             # Of a group that was not read whole, an incremental read would not speak again.
-            void = not self._ended("users", Completeness.DELTA) and (bool(unread) or not users)
+            void = not self._ends.all("users", Completeness.DELTA) and (bool(unread) or not users)
             promotion.keep_cursor(self._cursor, whole=users and groups and not unread, void=void)
             names = {group.external_id: group.name for group in groups_of(connection, self._policy.directory)}
-        reasons = [end.reason for end in self._ends if end.reason]
-        reasons += [sentence for sentence in (short, open_question) if sentence]
         incomplete = tuple(sorted(names.get(group, group) for group in unread))
-        return Complete(users, groups, not unread, incomplete, tuple(reasons))
-
-    def _doubt(self, connection: Connection) -> tuple[str, bool]:
-        """Why absence is not believed this time ("" when it is), and whether that is for the number of the absent.
-
-        What is not believed is taken out of the staging again; tombstones stay.
-        """
-        sql = "SELECT count(*) FROM stage_user WHERE state = 'gone' AND evidence = 'absence'"
-        absent = int(scalar(connection, sql))
-        if not absent:
-            return "", False
-        row = directory_row(connection, self._policy.directory)
-        sql = "SELECT count(*) FROM mirror_user WHERE directory = :d AND state <> 'gone'"
-        known = int(scalar(connection, sql, **self._here))
-        many = absent > FEW and absent > SHARE * known
-        if row.identity != self._identity:
-            doubt = "this is the first whole listing with these credentials"
-        elif many and not row.suspect:
-            doubt = f"{absent} of {known} people are absent at once"
-        else:
-            return "", False
-        connection.exec_driver_sql("DELETE FROM stage_user WHERE state = 'gone' AND evidence = 'absence'")
-        return doubt, many
-
-    def _open_question(self, connection: Connection, doubt: str) -> str:
-        """A sentence about people missing from the listing of whom nothing is concluded; "" when there are none."""
-        answered = sum(
-            scalar(connection, "SELECT count(*) FROM stage_user WHERE external_id = :id", id=one) > 0
-            for one in self._asked
-        )
-        left = self._missing - answered
-        if left <= 0:
-            return ""
-        people = "1 person is" if left == 1 else f"{left} people are"
-        if doubt:
-            return f"{people} missing from the listing; {doubt}: believed when the next whole listing shows the same"
-        return f"{people} missing from the listing, and asking for them by id did not settle it; they keep their place"
-
-    def _short_listing(self, connection: Connection) -> str:
-        """A sentence when somebody whom the whole listing lacked is there when asked by id, else "".
-
-        A directory that leaves out people leaves out members too: then no changed group is believed to be whole.
-        """
-        sql = "SELECT count(*) FROM stage_user WHERE external_id = :id AND state <> 'gone'"
-        there = sum(scalar(connection, sql, id=one) > 0 for one in self._asked)
-        if not there:
-            return ""
-        people = "1 person is" if there == 1 else f"{there} people are"
-        return f"the listing of people was short: {people} there whom it did not hold; nobody leaves a group this time"
-
-    def _ended(self, collection: str, how: Completeness) -> bool:
-        ends = [end.completeness for end in self._ends if end.collection == collection]
-        return bool(ends) and all(end is how for end in ends)
-
-    def _whole(self, collection: str) -> bool:
-        ends = [end for end in self._ends if end.collection == collection]
-        return bool(ends) and not any(_partial(end) for end in ends)
-
-    def _short(self) -> bool:
-        """Whether the listing of groups came back short, so that some were not even asked for their members."""
-        return any(end.collection == "groups" and end.completeness is Completeness.PARTIAL for end in self._ends)
+        return Complete(users, groups, not unread, incomplete, (*self._ends.reasons, *verdict.reasons))
 
     def discard(self) -> None:
         """Drops the staging tables and gives the connection back."""
@@ -320,22 +269,10 @@ def _evidence(user: DirectoryUser) -> str | None:
     return Evidence.TOMBSTONE.value if user.state is UserState.GONE else None
 
 
-def _complete(end: CollectionEnd) -> bool:
-    return end.completeness is Completeness.COMPLETE
-
-
-def _partial(end: CollectionEnd) -> bool:
-    return end.completeness is Completeness.PARTIAL
-
-
-_MISSING = (
-    "SELECT m.external_id FROM mirror_user m WHERE m.directory = :d AND m.state <> 'gone'"
-    " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = m.external_id)"
-)
-_UNKNOWN = (
-    " UNION ALL SELECT k.external_id FROM member k WHERE k.directory = :d AND k.active"
-    " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = k.external_id)"
-    " AND NOT EXISTS (SELECT 1 FROM mirror_user m WHERE m.directory = :d AND m.external_id = k.external_id)"
+_LOST = (
+    "INSERT INTO stage_lost SELECT e.group_id, e.member_id, e.nested FROM mirror_edge e WHERE e.directory = :d"
+    " AND e.group_id IN (SELECT group_id FROM stage_end WHERE complete AND NOT same)"
+    " AND NOT EXISTS (SELECT 1 FROM stage_edge s WHERE s.group_id = e.group_id AND s.member_id = e.member_id)"
 )
 
 

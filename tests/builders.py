@@ -4,12 +4,13 @@ Everybody is called by a first name: it is their external id, and the start of t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
 
 from connectors.base import Counts, Finding
+from connectors.confirming import in_or_out
 from reconciler.context import Context
 from reconciler.decide import member_id
 from reconciler.errors import DirectoryError
@@ -21,11 +22,14 @@ from reconciler.model import (
     DirectoryGroup,
     DirectoryUser,
     Evidence,
+    GroupGone,
     GroupsSeen,
     Member,
+    Membership,
     MembersSeen,
     Observation,
     Profile,
+    Questions,
     UserGone,
     UsersSeen,
     UserState,
@@ -124,12 +128,14 @@ class Directory:
         self.counts = Counts()
         self.people: dict[str, DirectoryUser] = {}
         self.confirmed: list[str] = []
+        self.witnessed: list[Membership] = []
         self.silent: set[str] = set()
         self.groups: dict[str, DirectoryGroup] = {}
         self.inside: dict[str, set[str]] = {}
         self.nested: dict[str, set[str]] = {}
         self.partial: set[str] = set()  # "users", "groups" or a group's id: read short, and said so
         self.hidden: set[str] = set()  # people and groups that reads do not return
+        self.unlisted: set[tuple[str, str]] = set()  # (group, member) that the group's listing does not hold
         self.tombstones: list[str] = []
         self.error: DirectoryError | None = None
         self.fail_after = 0  # observations before `error` is raised
@@ -214,12 +220,18 @@ class Directory:
         if self.error is not None:
             raise self.error
 
-    async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncIterator[Observation]:  # noqa: ARG002
-        """What the directory says about people by id: the hidden are still there, the deleted are not, of the silent
-        it says nothing."""
-        self.confirmed += [*ids]
-        for name in (one for one in ids if one not in self.silent):
+    async def confirm(self, questions: Questions, wanted: Wanted) -> AsyncIterator[Observation]:  # noqa: ARG002
+        """What the directory says by id: the hidden are still there, the deleted are not, of the silent it says
+        nothing."""
+        self.confirmed += [*questions.people, *questions.groups]
+        self.witnessed += questions.members
+        for name in (one for one in questions.people if one not in self.silent):
             yield UsersSeen((self.people[name],)) if name in self.people else UserGone(name, Evidence.ABSENCE)
+        for name in (one for one in questions.groups if one not in self.silent):
+            yield GroupsSeen((self.groups[name],)) if name in self.groups else GroupGone(name, Evidence.ABSENCE)
+        for one in (each for each in questions.members if not self.silent & {each.group, each.member}):
+            inside = one.member in (self.nested if one.nested else self.inside)[one.group]
+            yield in_or_out(one, is_member=inside)
 
     def observations(self, wanted: Wanted) -> list[Observation]:
         """What a pull reports."""
@@ -240,8 +252,10 @@ class Directory:
         return ids
 
     def _members(self, name: str) -> MembersSeen:
-        inside = (who for who in sorted(self.inside[name]) if who not in self.hidden)
-        return MembersSeen(name, tuple(inside), tuple(sorted(self.nested[name] - self.hidden)))
+        unlisted = self.hidden | {who for group, who in self.unlisted if group == name}
+        return MembersSeen(
+            name, tuple(sorted(self.inside[name] - unlisted)), tuple(sorted(self.nested[name] - unlisted))
+        )
 
     def _end(self, collection: str, name: str = "") -> CollectionEnd:
         short = (name or collection) in self.partial

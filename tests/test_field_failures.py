@@ -59,6 +59,38 @@ def test_half_of_the_people_in_a_clean_answer_are_not_half_of_the_people_gone(st
     everybody_is_here(store)
 
 
+@pytest.mark.parametrize("hidden", [STAFF[:5], STAFF[:10]], ids=["half", "all"])
+def test_half_of_a_group_in_a_clean_answer_is_not_half_of_the_group_leaving(store: Store, hidden: list[str]) -> None:
+    """The other 15,000 of the case above: memberships that a clean answer did not hold."""
+    directory = staffed(store)
+    directory.unlisted = {("Eng", name) for name in hidden}
+    report = sync(store, directory, verify=True)
+    assert (report.state, report.counts.leave_team) == ("blocked", 0)
+    assert report.complete.incomplete_groups == ("Eng",)
+    assert len(directory.witnessed) == 3
+    everybody_is_here(store)
+
+
+def test_a_group_that_a_clean_listing_leaves_out_is_not_an_empty_group(store: Store) -> None:
+    """idp-scim-sync and others: an unknown group was read as a group without members."""
+    directory = staffed(store)
+    directory.hidden = {"Eng"}
+    report = sync(store, directory, verify=True)
+    assert (report.state, report.complete.incomplete_groups) == ("blocked", ("Eng",))
+    everybody_is_here(store)
+    directory.silent = {"Eng"}
+    sync(store, directory, verify=True)
+    everybody_is_here(store)
+
+
+def test_a_group_that_was_emptied_is_empty_in_the_same_run(store: Store) -> None:
+    directory = staffed(store)
+    directory.leave(*TEAM, groups=["Eng"])
+    report = sync(store, directory, policy(limits={}))
+    assert (report.state, report.counts.leave_team) == ("succeeded", len(TEAM))
+    assert changes(store, sync(store, directory, policy(limits={}), verify=True)) == []
+
+
 def test_idp_scim_sync_87_every_field_mask_asks_for_the_next_page() -> None:
     masks = [value for name, value in vars(google_wire).items() if name.endswith("FIELDS") and isinstance(value, str)]
     assert len(masks) >= 2

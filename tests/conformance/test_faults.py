@@ -14,9 +14,13 @@ import pytest
 from connectors.base import ConnectorError
 from reconciler.model import (
     Completeness,
+    GroupGone,
     GroupsSeen,
+    Membership,
+    MembersLeft,
     MembersSeen,
     Observation,
+    Questions,
     UserGone,
     UsersSeen,
     Wanted,
@@ -32,7 +36,7 @@ PATIENCE = 0.8  # seconds that a read under a fault may take
 PAIRS = [(kind, fault.name) for fault in FAULTS for kind in sorted(fault.kinds)]
 
 # No client can see these in one read: well-formed, 200, and short. What is missing then is asked for by id, and nobody
-# may be found absent who is there; groups and members are the guard's (reconciler/guard.py).
+# and nothing may be found absent that is there.
 SHORT_PEOPLE = {"half", "narrowed", "missing_next", "changes_mid_read"}
 SHORT_GROUPS = {"hidden_groups", "narrowed"}
 SHORT_MEMBERS = {"half_members", "group_members_empty", "narrowed"}
@@ -90,11 +94,11 @@ def excused(collection: str, name: str) -> bool:
     return name in short
 
 
-def confirmed(simulator: Simulator, folder: Path, ids: set[str]) -> list[Observation]:
+def confirmed(simulator: Simulator, folder: Path, questions: Questions) -> list[Observation]:
     async def read() -> list[Observation]:
         connector = connect(simulator, folder, deadline=PATIENCE)
         try:
-            return [found async for found in connector.confirm(sorted(ids), WANTED)]
+            return [found async for found in connector.confirm(questions, WANTED)]
         except ConnectorError:
             return []  # which confirms nobody's absence either
         finally:
@@ -117,9 +121,17 @@ def test_nothing_is_called_complete_that_was_not_read_whole(drill: tuple[Simulat
         assert bool(end.reason) is (end.completeness is Completeness.PARTIAL)
         assert simulator.secret not in end.reason
     assert not any(isinstance(each, UserGone) and each.external_id in expected["users"] for each in observations)
-    missing = expected["users"] - seen(observations)["users"]
-    answers = confirmed(simulator, tmp_path, missing)
-    assert not [each for each in answers if isinstance(each, UserGone)]
+    answers = confirmed(simulator, tmp_path, missing(observations, expected))
+    assert not [each for each in answers if isinstance(each, UserGone | GroupGone | MembersLeft)]
+
+
+def missing(observations: list[Observation], expected: dict[str, set[str]]) -> Questions:
+    """Everything that is there and was not seen."""
+    found = seen(observations)
+    lost = {name: expected[name] - found.get(name, set()) for name in expected}
+    people, groups = lost.pop("users"), lost.pop("groups")
+    members = [Membership(group, who) for group, lacking in sorted(lost.items()) for who in sorted(lacking)]
+    return Questions(tuple(sorted(people)), tuple(sorted(groups)), tuple(members[::3]))
 
 
 def assert_tells(error: ConnectorError, simulator: Simulator) -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from connectors.base import Opened, Refused
 from connectors.entra import Config, open, to_group, to_user, users_path  # noqa: A004
-from connectors.entra_errors import judge, judge_group, judge_person, pace
+from connectors.entra_errors import judge, judge_by_id, judge_group, pace
 from connectors.entra_sdk import TokenRefused
 from connectors.transport import Action, Answer
 from reconciler.model import DirectoryGroup, DirectoryUser, UserState
@@ -206,7 +206,7 @@ def test_a_budget_that_is_nearly_used_slows_down(used: str | None, seconds: floa
     ],
 )
 def test_one_person_is_absent_only_by_graphs_own_word(status: int, code: str, action: Action | None) -> None:
-    verdict = judge_person(answer(status, code))
+    verdict = judge_by_id(answer(status, code))
     assert (None if verdict is None else verdict.action) is action
 
 

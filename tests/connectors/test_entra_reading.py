@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from starlette.responses import Response
 
 from connectors.base import Refused, Resync, Unavailable
-from reconciler.model import Completeness, Cursor, MembersSeen, Observation, UsersSeen, UserState, Wanted
+from reconciler.model import Completeness, Cursor, MembersSeen, Observation, Questions, UsersSeen, UserState, Wanted
 from rosterd.simulators import Simulator, World
 from rosterd.simulators.web import Call, Endpoint, Refusal
 from tests.connectors.directories import break_, check, connect, ends, pull
@@ -246,7 +246,7 @@ def test_a_bare_attribute_arrives_in_a_whole_read_in_changes_and_by_id(
     async def asked() -> list[Observation]:
         connector = connect(entra, tmp_path)
         try:
-            return [answer async for answer in connector.confirm([one], wanted)]
+            return [answer async for answer in connector.confirm(Questions(people=(one,)), wanted)]
         finally:
             await connector.close()
 

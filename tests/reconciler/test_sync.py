@@ -9,7 +9,7 @@ import pytest
 from reconciler.errors import CursorExpired, DirectoryError, StoreError
 from reconciler.guard import Gauges, Hold
 from reconciler.match import Subject
-from reconciler.model import Member, Observation, UserGone, UsersSeen, Wanted
+from reconciler.model import Member, Membership, Observation, Questions, UserGone, UsersSeen, Wanted
 from reconciler.plan import Action
 from reconciler.policy import GroupView, Limit, Policy, RoleAxis
 from reconciler.report import Cause, Complete, Counts, Report, Transport
@@ -43,8 +43,8 @@ class Ports:
         self.warnings: tuple[str, ...] = ("look out",)
         self.seconds = 0.0
         self.place = ""
-        self.gaps: tuple[str, ...] = ()
-        self.asked: list[str] = []
+        self.gaps: tuple[Questions, ...] = ()
+        self.asked: list[Questions] = []
 
     # -- ports
     @property
@@ -90,15 +90,15 @@ class Ports:
         if self.error is not None:
             raise self.error
 
-    async def confirm(self, ids: Sequence[str], _wanted: Wanted) -> AsyncIterator[Observation]:
-        self.asked += ids
-        for name in ids:
+    async def confirm(self, questions: Questions, _wanted: Wanted) -> AsyncIterator[Observation]:
+        self.asked.append(questions)
+        for name in questions.people:
             yield UserGone(name)
 
     # -- absorber
-    def missing(self, most: int, *, thorough: bool) -> tuple[str, ...]:
-        self.log.append("missing, thorough" if thorough else "missing")
-        return self.gaps[:most]
+    def questions(self, *, thorough: bool) -> Iterator[Questions]:
+        self.log.append("questions, thorough" if thorough else "questions")
+        yield from self.gaps
 
     def take(self, observation: Observation) -> int:
         self.log.append("take")
@@ -176,7 +176,7 @@ def test_one_pass_in_the_order_of_the_picture() -> None:
     ports = Ports(LEAVER, subject("bob", "Eng", member=member("bob")))
     report = run(ports)
     assert ports.log == [
-        "open running", "take", "missing", "promote", "discard", "snapshot", "pending", "planned", "close", "hold 0",
+        "open running", "take", "questions", "promote", "discard", "snapshot", "pending", "planned", "close", "hold 0",
         "apply", "counts run", "finish",
     ]  # fmt: skip
     assert (report.state, report.mode, report.run, report.error) == ("succeeded", "incremental", "r1", None)
@@ -228,7 +228,7 @@ def test_a_store_that_refuses_the_pull_is_no_fault_of_the_directory() -> None:
     ports.promote_error = StoreError("disk full")
     with pytest.raises(StoreError):
         run(ports)
-    assert ports.log == ["open running", "take", "missing", "discard"]
+    assert ports.log == ["open running", "take", "questions", "discard"]
 
 
 def test_a_bug_in_the_source_is_not_taken_for_a_blocked_directory() -> None:
@@ -319,12 +319,12 @@ def test_a_void_cursor_means_reading_everything() -> None:
     ports.place = "void"
     assert run(ports).state == "succeeded"
     assert [wanted.cursor for wanted in ports.wanted] == ["void", ""]
-    assert ports.log[:6] == ["open running", "take", "discard", "take", "missing", "promote"]
+    assert ports.log[:6] == ["open running", "take", "discard", "take", "questions", "promote"]
 
 
-def test_whoever_is_missing_is_asked_for_before_the_promotion() -> None:
+def test_what_is_missing_is_asked_for_before_the_promotion_round_by_round() -> None:
     ports = Ports()
-    ports.gaps = ("bob", "cyd")
+    ports.gaps = (Questions(("bob", "cyd")), Questions(members=(Membership("Eng", "ada"),)))
     run(ports)
-    assert ports.asked == ["bob", "cyd"]
-    assert ports.log[:6] == ["open running", "take", "missing", "take", "take", "promote"]
+    assert ports.asked == [*ports.gaps]
+    assert ports.log[:6] == ["open running", "take", "questions", "take", "take", "promote"]

@@ -131,6 +131,21 @@ class Histories(RuleBasedStateMachine):
             assert all(name in after for name in before if name and name not in known)
         self.synced = False
 
+    @precondition(lambda self: self.synced)
+    @rule(
+        verify=st.booleans(),
+        groups=st.sets(GROUPS, max_size=2),
+        members=st.sets(st.tuples(GROUPS, st.one_of(NAMES, GROUPS)), max_size=6),
+    )
+    def lying_run(self, verify: bool, groups: set[str], members: set[tuple[str, str]]) -> None:
+        """Listings that leave out groups and members, and say that they are whole, change nothing."""
+        before = list(roster(self.store, WORKSPACE))
+        self.directory.hidden, self.directory.unlisted = groups, members
+        report = sync(self.store, self.directory, ASKED, verify=verify)
+        self.directory.hidden, self.directory.unlisted = set(), set()
+        assert report.changes == 0
+        assert list(roster(self.store, WORKSPACE)) == before
+
     @rule(batches=st.integers(0, 3), verify=st.booleans())
     def killed_run(self, batches: int, verify: bool) -> None:
         left = iter(range(batches))

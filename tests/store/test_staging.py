@@ -1,10 +1,11 @@
 """From observations to the mirror: what a promotion makes of complete, partial, doubled and killed pulls."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
+from connectors.confirming import in_or_out
 from reconciler.errors import StoreError
 from reconciler.model import (
     CollectionEnd,
@@ -16,6 +17,7 @@ from reconciler.model import (
     MembersLeft,
     MembersSeen,
     Observation,
+    Questions,
     UserGone,
     UsersSeen,
     UserState,
@@ -59,17 +61,28 @@ def pull(
     opened: Store, *parts: list[Observation], asked: Policy | None = None, answer: str = "absence", identity: str = "",
     most: int = 500, thorough: bool = False,
 ) -> Complete:  # fmt: skip
-    """Absorbs one pull; about everybody missing from it the directory answers: "absence", "tombstone", "there", ""."""
+    """Absorbs one pull; about everything missing from it the directory answers: "absence", "tombstone", "there", ""."""
     staging = Staging(opened, asked or policy(), lambda: NOW, identity=identity)
     try:
         for part in parts:
             for observation in part:
                 staging.take(observation)
-        for name in staging.missing(most, thorough=thorough) if answer else ():
-            staging.take(UsersSeen((user(name),)) if answer == "there" else UserGone(name, Evidence(answer)))
+        for questions in staging.questions(thorough=thorough, most=most) if answer else ():
+            for told in answers(questions, answer):
+                staging.take(told)
         return staging.promote()
     finally:
         staging.discard()
+
+
+def answers(asked: Questions, answer: str) -> Iterator[Observation]:
+    there = answer == "there"
+    for name in asked.people:
+        yield UsersSeen((user(name),)) if there else UserGone(name, Evidence(answer))
+    for name in asked.groups:
+        yield GroupsSeen((group(name),)) if there else GroupGone(name, Evidence(answer))
+    for one in asked.members:
+        yield in_or_out(one, is_member=there)
 
 
 def settle(opened: Store) -> None:
@@ -164,8 +177,9 @@ def test_a_short_listing_of_people_makes_groups_unbelievable(store: Store) -> No
     pull(store, *whole)
     settle(store)
     complete = pull(store, users("ada"), groups("Eng"), members("Eng", "ada"), answer="there")
-    assert (complete.users, complete.groups, complete.incomplete_groups) == (False, False, ("Eng",))
+    assert (complete.users, complete.groups, complete.incomplete_groups) == (False, False, ("Eng", "Ops"))
     assert "the listing of people was short: 1 person is there" in complete.reasons[0]
+    assert "the listing of groups was short: Ops is there" in complete.reasons[1]
     assert edges(store) == {("Eng", "ada"), ("Eng", "bob"), ("Ops", "bob")}
     assert pull(store, *whole).whole
 
