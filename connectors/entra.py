@@ -325,7 +325,7 @@ class Entra(Reader):
         return UserGone(external_id, Evidence.ABSENCE if deleted is None else Evidence.TOMBSTONE)
 
     async def _ask_group(self, group: str) -> Observation:
-        """A security group leaves no trace among the deleted (facts §2), and others need Group.Read.All to be seen."""
+        """A deleted security group leaves no trace (facts §2); the bin shows others to more permissions only."""
         record = await self._get_or_none(_GROUP.format(quote(group, safe="")))
         if record is None:
             return GroupGone(group, Evidence.ABSENCE)
