@@ -33,6 +33,10 @@ class RoleAxis(Frozen, frozen=True):
         """The values that count as holding the protected one: itself and those above it."""
         return [value for value in self.values if self.rank(value) >= self.rank(self.protect_last)]
 
+    def offers(self, value: str) -> bool:
+        """Whether somebody may have this value now: the axis has it, and it is not switched off."""
+        return value in self.values and value not in self.disabled
+
     def rank(self, value: str) -> int:
         """The place of a value, lowest 0; -1 for one that the axis does not have."""
         return self.values.index(value) if value in self.values else -1

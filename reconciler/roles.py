@@ -34,7 +34,7 @@ def values_of(raw: JSON) -> tuple[str, ...]:
 def recognised(axis: RoleAxis, text: str) -> str:
     """The axis's spelling of a value (case-insensitive), or "" when the axis does not have it or has it disabled."""
     wanted = key(text)
-    return next((value for value in axis.values if key(value) == wanted and value not in axis.disabled), "")
+    return next((value for value in axis.values if key(value) == wanted and axis.offers(value)), "")
 
 
 def _grants(
@@ -42,7 +42,7 @@ def _grants(
 ) -> list[Grant]:
     found = []
     for ref, value in source.groups:
-        if ref in refs and axis.rank(value) >= 0 and value not in axis.disabled:
+        if ref in refs and axis.offers(value):
             found.append(Grant(value, f"group {view.names.get(ref, ref)}"))
     if source.attribute and source.attribute in user.attributes:
         sent = (recognised(axis, text) for text in values_of(user.attributes[source.attribute]))
@@ -53,12 +53,13 @@ def _grants(
 def _absent(axis: RoleAxis, sources: list[RoleSource], current: str | None) -> Grant:
     """No source says anything: keep what the member has where configured, else the default.
 
-    A value that only a group map can have given is not kept: leaving the group is a statement, not a silence.
+    A value that only a group map can have given is not kept: leaving the group is a statement, not a silence. One that
+    was switched off since is not there to be kept.
     """
     from_groups = {value for source in sources for _, value in source.groups}
     has_attribute = any(source.attribute for source in sources)
     keeps = axis.when_absent == "keep" and (has_attribute or not sources)
-    if keeps and current and axis.rank(current) >= 0 and current not in from_groups:
+    if keeps and current and axis.offers(current) and current not in from_groups:
         return Grant(current, "kept: the directory says nothing")
     return Grant(axis.default, "default: no source grants more")
 
@@ -70,7 +71,7 @@ def _axis_grant(
     found = [grant for source in sources for grant in _grants(axis, source, user, view=view, refs=refs)]
     best = max(found, key=lambda grant: axis.rank(grant.value)) if found else _absent(axis, sources, current)
     unread = not view.unknown.isdisjoint(ref for source in sources for ref, _ in source.groups)
-    if unread and current and axis.rank(current) > axis.rank(best.value):
+    if unread and current and axis.offers(current) and axis.rank(current) > axis.rank(best.value):
         return Grant(current, "kept: a mapped group could not be read whole", withheld=best.value)
     return best
 

@@ -156,6 +156,102 @@ def test_keep_keeps_no_value_that_the_axis_no_longer_has() -> None:
     assert found["permission"].value == "user"
 
 
+def without(*disabled: str) -> Policy:
+    """Jiminny on a plan that lacks these primary roles."""
+    primary = msgspec.structs.replace(PRIMARY, disabled=frozenset(disabled))
+    return msgspec.structs.replace(JIMINNY, axes=(primary, PERMISSION))
+
+
+@pytest.mark.parametrize(
+    ("sent", "before", "after"),
+    [
+        (["recorder_and_voice"], "analyst", "recorder_and_voice"),
+        (["recorder_and_voice"], "listener", "recorder_and_voice"),
+        (["listener"], "recorder", "listener"),
+        (ABSENT, "listener", "listener"),
+    ],
+)
+def test_a_value_that_the_plan_has_is_recognised_and_one_it_lost_is_not(sent: JSON, before: str, after: str) -> None:
+    """Regression: a value that was switched off stayed with whoever had it, for as long as nothing else was sent."""
+
+    def primary(asked: Policy) -> str:
+        who, current = person("roles", sent), {"primary": before, "permission": "user"}
+        return desired_roles(asked, who, frozenset(), view=GroupView(), current=current)["primary"].value
+
+    assert primary(without()) == after
+    assert primary(without("recorder_and_voice", "listener")) == ("analyst" if before == "listener" else before)
+
+
+def test_a_group_that_gives_a_disabled_value_gives_nothing_and_is_not_needed_to_take_it() -> None:
+    axis = RoleAxis("role", ("member", "admin", "owner"), "member", disabled=frozenset({"owner"}))
+    sources = (RoleSource("role", groups=(("Owners", "owner"), ("Admins", "admin"))),)
+    asked: dict[str, Any] = {"axes": (axis,), "sources": sources}
+    both = view("Owners", "Admins")
+    assert role(groups=("Owners",), view=both, **asked) == "member"
+    assert role(groups=("Owners", "Admins"), view=both, **asked) == "admin"
+    unread = view("Owners", "Admins", unknown=("Owners",))
+    assert role(current="owner", view=unread, **asked) == "member"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        ["recorder", "admin"],
+        ["admin", "recorder"],
+        [{"value": "recorder"}, "ADMIN"],
+        [{"value": "admin", "primary": True}, {"value": "recorder", "primary": False}],
+        [{"value": "Recorder", "display": "listener"}, {"value": "admin", "type": "x"}, {"value": "pilot"}, None, 7],
+    ],
+)
+def test_roles_are_objects_or_texts_in_any_order_with_anything_beside(sent: JSON) -> None:
+    found = desired_roles(JIMINNY, person("roles", sent), frozenset(), view=GroupView(), current={})
+    assert (found["primary"].value, found["permission"].value) == ("recorder", "admin")
+
+
+def test_the_highest_value_of_all_sources_of_an_axis_wins() -> None:
+    sources = (
+        RoleSource("permission", attribute="roles"),
+        RoleSource("permission", attribute="level", groups=(("Managers", "manager"),)),
+        RoleSource("permission", groups=(("Board", "admin"), ("Staff", "user"))),
+    )
+    asked = msgspec.structs.replace(JIMINNY, sources=sources)
+    groups = view("Managers", "Board", "Staff")
+
+    def permission(attributes: dict[str, JSON], *refs: str) -> str:
+        who = user("ada", attributes=attributes)
+        return desired_roles(asked, who, frozenset(refs), view=groups, current={})["permission"].value
+
+    assert permission({}, "Staff") == "user"
+    assert permission({"roles": "user"}, "Staff", "Managers") == "manager"
+    assert permission({"roles": "user", "level": "admin"}, "Managers") == "admin"
+    assert permission({"roles": "manager"}, "Staff", "Board") == "admin"
+
+
+def test_rules_hold_in_their_order_and_one_may_set_off_the_next() -> None:
+    first = RoleRule((("primary", "listener"),), (("permission", "user"),))
+    second = RoleRule((("permission", "user"),), (("seat", "free"),))
+    seat = RoleAxis("seat", ("free", "paid"), "paid")
+
+    def seated(*rules: RoleRule) -> str:
+        asked = msgspec.structs.replace(JIMINNY, axes=(PRIMARY, PERMISSION, seat), rules=rules)
+        who = person("roles", ["listener", "admin"])
+        return desired_roles(asked, who, frozenset(), view=GroupView(), current={})["seat"].value
+
+    assert (seated(first, second), seated(second, first), seated(first)) == ("free", "paid", "paid")
+
+
+def test_a_rule_does_not_follow_from_a_value_that_only_a_short_read_shows() -> None:
+    """Recorders were not read whole: who seems to be a listener now may still be one, and keeps the permission."""
+    sources = (RoleSource("primary", "roles", (("Recorders", "recorder"),)), RoleSource("permission", "roles"))
+    asked = msgspec.structs.replace(JIMINNY, sources=sources)
+    current = {"primary": "recorder", "permission": "admin"}
+    who = person("roles", ["listener", "admin"])
+    short = desired_roles(asked, who, frozenset(), view=view("Recorders", unknown=("Recorders",)), current=current)
+    assert {axis: grant.value for axis, grant in short.items()} == current
+    whole = desired_roles(asked, who, frozenset(), view=view("Recorders"), current=current)
+    assert {axis: grant.value for axis, grant in whole.items()} == {"primary": "listener", "permission": "user"}
+
+
 def test_a_rule_says_so() -> None:
     found = desired_roles(JIMINNY, person("roles", ["listener"]), frozenset(), view=GroupView(), current={})
     assert found["permission"].source == "rule: primary is listener"
