@@ -95,6 +95,15 @@ def test_only_the_properties_that_are_used_are_selected() -> None:
     assert path.endswith("&$top=999")
 
 
+def test_a_manager_is_expanded_and_not_selected() -> None:
+    """Graph refuses a navigation property in $select."""
+    path = users_path({"manager.displayName", "jobTitle"})
+    assert path.endswith("&$top=999&$expand=manager($select=id,displayName,mail,userPrincipalName)")
+    assert "manager" not in path.partition("$select=")[2].partition("&")[0]
+    raw = {"id": "1", "accountEnabled": True, "manager": {"id": "2", "displayName": "Grace Hopper"}}
+    assert to_user(raw, {"manager.displayName"}).attributes == {"manager.displayName": "Grace Hopper"}
+
+
 @pytest.mark.parametrize("name", ["a,b", "", ".x", "a&$top=1", "ü", "a b"])
 def test_an_attribute_that_cannot_be_one_is_refused(name: str) -> None:
     with pytest.raises(Refused):
