@@ -1,7 +1,7 @@
 """Navattic, sentence by sentence: Okta read by its connector, and SCIM clients by what they tell.
 
 Elsewhere, because they are about other parts:
-* "Removing a mapping asks: keep current members or remove current members" is about a command, and about the memberships
+* "Removing a mapping asks: keep current members or remove current members" is about a command, and memberships
   that a dropped mapping leaves behind: tests of team mappings that are removed.
 * That the SCIM requests of each provider come to the observations used here is the SCIM listener's.
 """
