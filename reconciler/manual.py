@@ -24,6 +24,11 @@ class Ownership(Frozen, frozen=True):
     rules: tuple[RoleRule, ...] = ()
     directories: tuple[Policy, ...] = ()
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that its directories fill from attributes."""
+        return frozenset(mapping.to for policy in self.directories for mapping in policy.attributes)
+
     def owner(self, member: Member) -> Policy | None:
         """The directory that owns a member; None for one added by hand, or whose directory is configured no more."""
         return self.named(member.directory) if member.managed else None

@@ -210,14 +210,14 @@ def outsider(policy: Policy, user: DirectoryUser) -> str:
     scope = policy.scope
     if user.guest and not scope.guests:
         return "guest accounts are not synced"
-    if scope.exclude and (pattern := _excluding(scope.exclude, user)):
+    if scope.exclude and (pattern := excluding(scope.exclude, user)):
         return f'excluded by the pattern "{pattern}"'
     if scope.domains and key(address(user)).rpartition("@")[2] not in scope.domains:
         return "address outside the workspace's domains"
     return ""
 
 
-def _excluding(patterns: tuple[str, ...], user: DirectoryUser) -> str:
+def excluding(patterns: tuple[str, ...], user: DirectoryUser) -> str:
     """The first pattern that the address or the user name matches, "" when none does."""
     names = (key(address(user)), key(user.user_name))
     if not any(_any_of(patterns).match(name) for name in names):

@@ -17,6 +17,7 @@ from pydantic import PrivateAttr
 import connectors
 from connectors.base import Connector, ConnectorConfig, Expected, Finding, Opened, Refused, SecretRef
 from connectors.findings import of_error
+from reconciler.against import Comparison
 from reconciler.errors import RunError
 from reconciler.manual import Ownership
 from reconciler.model import key
@@ -32,6 +33,7 @@ from reconciler.policy import (
 )
 from reconciler.report import Report
 from reconciler.sync import Progress
+from rosterd.comparing import compare
 from rosterd.ports import run_once
 from rosterd.settings.kinds import PULLED, connector_config
 from rosterd.settings.loading import check_secrets
@@ -48,6 +50,12 @@ class NotPulled(RunError):
     """The directory tells rosterd; rosterd does not ask it."""
 
     code = "not_pulled"
+
+
+class NotComparable(RunError):
+    """Another configuration is not about the same directory."""
+
+    code = "not_comparable"
 
 
 class CannotSimulate(RunError):
@@ -233,18 +241,51 @@ async def run_directory(
         RunError: it could not begin (NotPulled, Refused, WorkspaceBusy …) or the store refused.
     """
 
+    policy = policy_of(settings, directory)
+    async with connect(directory) as connector:
+        return await run_once(
+            store, policy, connector, progress=_heeding(progress), verify=verify, apply=apply,
+            verify_every=directory.verify_every, identity=identity_of(directory),
+        )  # fmt: skip
+
+
+async def compare_directory(
+    settings: Settings, other: Settings, store: Store, directory: DirectorySettings, *, progress: Progress, against: str
+) -> Comparison:
+    """What another configuration would make of everybody that this one does not (comparing.py); the directory is read
+    as this one says. `against` is the other's file as people call it.
+
+    Raises:
+        NotComparable: the other configuration has no such directory, or another kind of it, or for another workspace.
+        RunError: the directory could not be read, or the store refused.
+    """
+    there = other.directory_named(directory.id)
+    if there is None or (there.kind, there.workspace) != (directory.kind, directory.workspace):
+        known = ", ".join(each.id for each in other.directory) or "none"
+        how = f"it has: {known}" if there is None else f"there it is {there.kind} for workspace {there.workspace}"
+        raise NotComparable(
+            f"{against} does not configure {directory.id}, of kind {directory.kind} for workspace"
+            f" {directory.workspace}: {how}",
+            where=against,
+            fix="write a whole configuration in which this directory keeps its id, kind and workspace",
+        )
+    policies = (policy_of(settings, directory), policy_of(other, there))
+    async with connect(directory) as connector:
+        return await compare(
+            store, policies, connector, progress=_heeding(progress), identity=identity_of(directory), against=against
+        )
+
+
+def _heeding(progress: Progress) -> Progress:
+    """Progress at which Ctrl-C is heeded."""
+
     def heeding(phase: str, done: int, total: int | None) -> None:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise asyncio.CancelledError
         progress(phase, done, total)
 
-    policy = policy_of(settings, directory)
-    async with connect(directory) as connector:
-        return await run_once(
-            store, policy, connector, progress=heeding, verify=verify, apply=apply,
-            verify_every=directory.verify_every, identity=identity_of(directory),
-        )  # fmt: skip
+    return heeding
 
 
 def identity_of(directory: DirectorySettings) -> str:

@@ -63,7 +63,7 @@ class ByHand:
     def invite(self, email: str, fields: Mapping[str, str], roles: Mapping[str, str]) -> RosterMember:
         """Adds somebody who follows no directory."""
         begins = invited(self._ownership, email, roles)
-        profile = _with(Profile(email.strip()), {**fields, "email": email})
+        profile = self._with(Profile(email.strip()), {**fields, "email": email})
         with self._locked() as connection:
             self._check_address(connection, profile.email, "")
             now = self._now()
@@ -80,9 +80,9 @@ class ByHand:
     def edit(self, email: str, changes: Mapping[str, str]) -> RosterMember:
         """Changes fields of a member; "" clears one."""
         with self._opened(email) as found:
-            profile = _with(found.member.profile, changes)
+            profile = self._with(found.member.profile, changes)
             old, new = fields_of(found.member.profile), fields_of(profile)
-            differing = [name for name in new if new[name] != old[name]]
+            differing = [name for name in changes if new.get(name, "") != old.get(name, "")]
             if differing:
                 check_edit(self._ownership, found.member, differing)
                 self._check_address(found.connection, profile.email, found.member.id)
@@ -219,20 +219,21 @@ class ByHand:
             {"d": found.member.directory, "external_id": found.member.external_id},
         )
 
+    def _with(self, profile: Profile, changes: Mapping[str, str]) -> Profile:
+        """The profile with these fields changed: those that every workspace has, that a directory of this one fills,
+        or that the member has.
+
+        Raises:
+            ChangeRefused: there is no field of such a name.
+        """
+        known = dict.fromkeys((*FIELDS, *self._ownership.fields, *fields_of(profile)))
+        for name in changes:
+            if name not in known:
+                raise unknown("field", name, [*known])
+        return edited(profile, {name: value.strip() for name, value in changes.items()})
+
     def _line(self, found: _Found) -> RosterMember:
         return line_of(found.connection, self._workspace, found.member.id)
-
-
-def _with(profile: Profile, changes: Mapping[str, str]) -> Profile:
-    """The profile with these fields changed.
-
-    Raises:
-        ChangeRefused: there is no field of such a name.
-    """
-    for name in changes:
-        if name not in FIELDS:
-            raise unknown("field", name, FIELDS)
-    return edited(profile, {name: value.strip() for name, value in changes.items()})
 
 
 def _found(connection: Connection, row: Any) -> _Found:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from reconciler.errors import RunError
 from rosterd.cli.errors import BUSY, CHANGES, ERROR, HELD
 from rosterd.cli.invocation import Json, chosen, complete_directory, directory_named, opened, settings_of
-from rosterd.cli.output import array, command_line, flush, say, show, write
+from rosterd.cli.output import array, command_line, flush, say, show, write, write_json
 from rosterd.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 Full = Annotated[bool, typer.Option("--full", help="Compare everybody, not only those about whom something changed.")]
 
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        "--against", metavar="FILE", exists=True, dir_okay=False, show_default=False,
+        help="A whole configuration to compare this one with, over the same reading.",
+    ),
+]  # fmt: skip
+
 
 def plan(
     context: typer.Context,
@@ -27,15 +36,20 @@ def plan(
         str, typer.Argument(metavar="DIRECTORY", help="Its id in the configuration.", autocompletion=complete_directory)
     ],
     full: Full = False,
+    against: Against = None,
     as_json: Json = False,
 ) -> None:
     """Read a directory and show what a sync would do; the workspace is not changed.
 
-    Exit code 0: nothing to do · 2: there are changes · 3: a guard would hold some of them.
+    With --against, show instead who would end up differently under another configuration, and because of what;
+    nothing at all is changed.
+
+    Exit code 0: nothing to do · 2: there are changes, or differences · 3: a guard would hold some of the changes.
 
     [bold]Examples[/bold]
 
       rosterd plan acme-okta
+      rosterd plan acme-okta --against rosterd.new.toml
       rosterd plan acme-okta --full --json | jq .counts
     """
     from rosterd.wiring import require_pulled, require_secrets
@@ -45,6 +59,8 @@ def plan(
     require_pulled(wanted)
     require_secrets(settings, (wanted,))
     with opened(settings) as store:
+        if against is not None:
+            raise typer.Exit(_compare(settings, store, wanted, against, as_json=as_json))
         report = run(settings, store, wanted, verify=full, apply=False, silent=as_json)
         _print(settings, store, [report], as_json=as_json, one=True)
     raise typer.Exit(plan_code(report))
@@ -115,6 +131,28 @@ class Failed:
 
     error: RunError
     report: "Report"
+
+
+def _compare(
+    settings: "Settings", store: "Store", directory: "DirectorySettings", against: Path, *, as_json: bool
+) -> int:
+    """Prints what another configuration makes of a directory; the exit code."""
+    from rosterd.settings import load
+    from rosterd.wiring import compare_directory
+
+    other = load(against)
+    with progress(directory.id, silent=as_json) as told:
+        found = asyncio.run(
+            compare_directory(settings, other, store, directory, progress=told, against=str(against))
+        )  # fmt: skip
+    if as_json:
+        write_json(found)
+    else:
+        from rosterd.render.against import against_text
+
+        write(against_text(found))
+        flush()
+    return ERROR if not found.complete else CHANGES if found.differences else 0
 
 
 def _attempt(

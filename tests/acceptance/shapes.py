@@ -49,6 +49,15 @@ REPORT = {
     "required": [*HEADER["required"], "actions"],
 }
 REPORTS = _list({**HEADER, "not": {"required": ["actions"]}})
+AGAINST = _object(
+    directory=TEXT, against=TEXT, changed=COUNT, unchanged=COUNT, complete=FLAG, warnings=_list(TEXT),
+    differences=_list(
+        _object(
+            kind={"enum": ["standing", "link", "role", "team", "field", "held"]}, change=TEXT, because=TEXT,
+            count=COUNT, people=_list(TEXT), sentence=TEXT,
+        )
+    ),
+)  # fmt: skip
 CHECK = _object(
     directory=TEXT, ok=FLAG,
     findings=_list(_object(severity={"enum": ["ok", "warning", "error"]}, code=TEXT, message=TEXT, fix=TEXT)),

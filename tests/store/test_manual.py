@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.errors import ChangeRefused
 from reconciler.manual import Ownership
-from reconciler.policy import Policy, RoleAxis, RoleRule
+from reconciler.policy import AttributeMapping, Policy, RoleAxis, RoleRule
 from store import Store
 from store import runs as runs_module
 from store.database import rows
@@ -83,6 +83,14 @@ def test_fields_change_and_clear(store: Store) -> None:
     assert refused(here.edit, "lovelace@acme.com", {"email": "bob@acme.com"}) == "email_taken"
     assert refused(here.edit, "lovelace@acme.com", {"email": ""}) == "bad_email"
     assert refused(here.edit, "lovelace@acme.com", {"titel": "x"}) == "unknown_field"
+
+
+def test_a_field_that_a_directory_adds_is_set_by_hand_too(store: Store) -> None:
+    add(store, by_hand("ada"))
+    here = hand(store, policy(attributes=(AttributeMapping("costCenter", "cost_center"),)))
+    assert here.edit("ada@acme.com", {"cost_center": "42"}).attributes == {"cost_center": "42"}
+    assert hand(store).edit("ada@acme.com", {"cost_center": ""}).attributes == {}
+    assert refused(hand(store).edit, "ada@acme.com", {"cost_center": "1"}) == "unknown_field"
 
 
 def test_teams_by_hand(store: Store) -> None:
