@@ -32,7 +32,9 @@ def test_who_would_become_admin_and_why(tmp_path: Path, kind: str) -> None:
         assert promoted
         found = acme.run("plan", kind, "--against", new, "--json")
         assert found.code == 2, found.err
-        (difference,) = holds(found.json, AGAINST)["differences"]
+        difference, held = holds(found.json, AGAINST)["differences"]
+        assert (held["kind"], held["count"], held["people"]) == ("held", len(promoted), [])
+        assert "reaches the limit of 25 %" in held["because"]
         assert (difference["change"], difference["because"], difference["count"]) == (
             "become admin", "group Engineering is now mapped to admin", len(promoted),
         )  # fmt: skip
