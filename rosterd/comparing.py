@@ -16,7 +16,7 @@ from reconciler.model import Wanted
 from reconciler.outcome import outcome
 from reconciler.policy import Policy
 from reconciler.report import Complete
-from reconciler.sync import CONFIRMED, Progress
+from reconciler.sync import Progress
 from rosterd.ports import now
 from store.database import Store
 from store.gauges import gauges
@@ -72,9 +72,9 @@ async def _read(
     try:
         async for observation in connector.pull(asked):
             progress("pull", max(each.take(observation) for each in staged), None)
-        missing = {who: None for each in staged for who in each.missing(CONFIRMED, thorough=True)}
-        if missing:
-            async for observation in connector.confirm([*missing], asked):
+        # Equal copies, fed alike, ask alike.
+        for questions, _ in zip(*(each.questions(thorough=True) for each in staged), strict=True):
+            async for observation in connector.confirm(questions, asked):
                 progress("pull", max(each.take(observation) for each in staged), None)
         complete, _ = (each.promote() for each in staged)
         return complete
