@@ -16,9 +16,10 @@ Callers ask two questions: `error.retry` (may the same request succeed later wit
 `error.fault` (whose fault: "vendor", "operator", "data").
 """
 
+import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
@@ -95,7 +96,7 @@ class Counts:
 
     requests: int = 0  # API requests sent, retries included, token requests not
     retries: int = 0
-    throttled_seconds: float = 0.0
+    throttled_seconds: float = 0.0  # in which at least one request waited for a limit of the vendor's
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,7 @@ class Patience:
     throttles: int = 40  # of THROTTLE, which the deadline bounds as well
     first: float = 0.5
     longest: float = 30.0
+    crowded: float = 4.0  # the longest back-off when there were only too many at once: they are over soon
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,8 @@ class Opened:
     patience: Patience = Patience()
     clock: Callable[[], float] = time.time  # this machine's, which `check` compares with the vendor's
     expected: Expected = Expected()  # what `check` compares counts with
+    monotonic: Callable[[], float] = time.monotonic  # the clock of waits and deadlines
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
 class Connector(Protocol):

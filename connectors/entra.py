@@ -36,10 +36,11 @@ from connectors.entra_delta import GROUP, GROUPS, LATEST, USER, DeltaPage, Round
 from connectors.entra_errors import judge, judge_by_id, judge_group, pace
 from connectors.entra_sdk import Session, TokenRefused
 from connectors.entra_wire import DELTA_PAGE, MEMBERS_PAGE, ONE, PAGE, MembersPage, Page, decoded
+from connectors.limits import Limiter
 from connectors.members import expand
 from connectors.paging import Endless, each, pages, text
 from connectors.reader import Reader
-from connectors.transport import Judge, Limiter, Transport
+from connectors.transport import Judge, Transport
 from reconciler.groups import resolve
 from reconciler.model import (
     CollectionEnd,
@@ -157,7 +158,7 @@ class Entra(Reader):
             judge,
             errors=(TokenRefused, HTTPError),
             counts=self.counts,
-            limiter=Limiter(_AT_ONCE, pace),
+            limiter=Limiter(_AT_ONCE, pace, clock=opened.monotonic, sleep=opened.sleep),
             renew=self._session.renew,
             deadline=opened.deadline,
             patience=opened.patience,

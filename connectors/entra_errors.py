@@ -3,11 +3,15 @@
 What does not live here: what is asked for (entra.py), and the sending (entra_sdk.py, transport.py).
 """
 
+import re
+
 import msgspec
 
+from connectors.answer import Answer, retry_after
 from connectors.entra_sdk import TokenRefused
+from connectors.limits import Limit, Pace
 from connectors.paging import text
-from connectors.transport import Action, Answer, Verdict, retry_after
+from connectors.transport import Action, Verdict
 
 CONSENT = (
     "App registrations > the app > API permissions: User.Read.All and GroupMember.Read.All as Application permissions, "
@@ -94,7 +98,7 @@ def _judge_token(refused: TokenRefused) -> Verdict:
     if refused.status is None or refused.status >= 500 or (refused.status != 429 and not refused.error):
         return Verdict(Action.RETRY, said, wait=retry_after(refused.headers))
     if refused.status == 429:
-        return Verdict(Action.THROTTLE, said, wait=retry_after(refused.headers))
+        return Verdict(Action.THROTTLE, said, wait=retry_after(refused.headers), limit=Limit.DIRECTORY)
     number = refused.description.partition(":")[0]
     return Verdict(Action.PAUSE, said, _ADVICE.get(number, f"{_IDS}; {_SECRET}"))
 
@@ -108,10 +112,15 @@ def _said(body: bytes) -> tuple[str, str]:
         return "", ""
 
 
-def pace(answer: Answer) -> float:
-    """Seconds to wait once most of the app's budget in this tenant is used: Graph tells only above 0.8 (facts §5)."""
-    try:
-        used = float(answer.headers.get("x-ms-throttle-limit-percentage", "0"))
-    except ValueError:
-        return 0.0
-    return min(10.0, 10 * (used - 0.7)) if used >= 0.8 else 0.0
+def pace(answer: Answer) -> Pace | None:
+    """A wait once most of the app's resource units in this tenant are in use: Graph tells only above 0.8 (facts §5).
+
+    Units come back over ten seconds: after this wait 0.7 of them are in use.
+    """
+    text = answer.headers.get("x-ms-throttle-limit-percentage", "")
+    if not _NUMBER.fullmatch(text) or (used := float(text)) < 0.8:
+        return None
+    return Pace(wait=min(10.0, 10 * (used - 0.7)))
+
+
+_NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,20})?", re.ASCII)

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from connectors.answer import Answer
 from connectors.base import Refused
-from connectors.transport import Answer
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -48,7 +48,8 @@ class Session:
         from msgraph_core.authentication import AzureIdentityAuthenticationProvider  # type: ignore[import-untyped]
         from msgraph_core.middleware import GraphTelemetryHandler  # type: ignore[import-untyped]
 
-        self._headers = dict(headers)
+        # Graph refuses the customer's other requests later than ours (throttling-limits.md, facts §5).
+        self._headers = {"x-ms-throttle-priority": "Low", **headers}
         self._credential = _Credential(config)
         client = httpx.AsyncClient(base_url=base, timeout=httpx.Timeout(100, connect=30))
         # The factory wraps these in transports that do not pass `aclose` on; mounts are proxies from the environment.

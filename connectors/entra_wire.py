@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
+from connectors.answer import Answer
 from connectors.base import Malformed
 from connectors.entra_delta import DeltaPage
 from connectors.paging import not_json
-from connectors.transport import Answer
 
 
 class Page(msgspec.Struct):

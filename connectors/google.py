@@ -16,6 +16,7 @@ from pydantic import Field
 
 from connectors import confirming, listing
 from connectors.address import Address
+from connectors.answer import Answer
 from connectors.base import (
     ConnectorConfig,
     Counts,
@@ -48,10 +49,11 @@ from connectors.google_wire import (
     attributes_of,
     primary,
 )
+from connectors.limits import Budget, Limiter
 from connectors.members import expand
 from connectors.paging import not_json, pages, text
 from connectors.reader import Reader
-from connectors.transport import Answer, Budget, Judge, Limiter, Transport
+from connectors.transport import Judge, Transport
 from reconciler.groups import resolve
 from reconciler.model import (
     DirectoryGroup,
@@ -118,12 +120,14 @@ class Google(Reader):
         self._customer = customer
         self._sdk = sdk
         self._opened = opened
+        budget = Budget(_BURST, _PER_SECOND)
+        limiter = Limiter(AT_ONCE, budget=budget, clock=opened.monotonic, sleep=opened.sleep)
         transport = Transport(
             opened.directory,
             judge,
             errors=foreign(),
             counts=self.counts,
-            limiter=Limiter(AT_ONCE, budget=Budget(_BURST, _PER_SECOND)),
+            limiter=limiter,
             renew=sdk.renew,
             deadline=opened.deadline,
             patience=opened.patience,

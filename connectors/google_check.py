@@ -20,7 +20,8 @@ from connectors.permissions import Grant, Need
 from reconciler.model import DirectoryGroup, GroupsSeen, MembersSeen, Observation
 
 if TYPE_CHECKING:
-    from connectors.transport import Answer, Transport
+    from connectors.answer import Answer
+    from connectors.transport import Transport
 
 SCHEMAS_SCOPE = "https://www.googleapis.com/auth/admin.directory.userschema.readonly"
 

@@ -7,9 +7,11 @@ import ssl
 
 import msgspec
 
+from connectors.answer import Answer, retry_after
 from connectors.google_sdk import SCOPES
+from connectors.limits import Limit
 from connectors.paging import text
-from connectors.transport import Action, Answer, Verdict, retry_after
+from connectors.transport import Action, Verdict
 
 DELEGATE = (
     "admin.google.com > Security > Access and data control > API controls > Manage Domain Wide Delegation: the "
@@ -111,7 +113,18 @@ def _judge_status(answer: Answer, reason: str, reasons: list[str], said: str) ->
     if answer.status < 400:
         return Verdict(Action.PAUSE, f"{message}: a redirect instead of an answer", _PROXY)
     action, fix = _BY_REASON.get(reason) or _BY_STATUS.get(answer.status, (Action.PAUSE, _REQUEST))
-    return Verdict(action, message, fix, retry_after(answer.headers) if action is Action.THROTTLE else None)
+    if action is not Action.THROTTLE:
+        return Verdict(action, message, fix)
+    limit = _limit(answer.status, reason, reasons)
+    return Verdict(action, message, fix, retry_after(answer.headers), limit)
+
+
+def _limit(status: int, reason: str, reasons: list[str]) -> Limit:
+    """Too many at once, of the whole account: 403 quotaExceeded and 429 rateLimitExceeded. Newer errors say beside the
+    old reason that it was the quota of a minute."""
+    minute = "RATE_LIMIT_EXCEEDED" in reasons or reason == "userRateLimitExceeded"
+    at_once = not minute and (status == 429 or reason == "quotaExceeded")
+    return Limit.AT_ONCE if at_once else Limit.FAMILY
 
 
 def _said(body: bytes) -> tuple[list[str], str]:

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from connectors.address import base_address
+from connectors.answer import Answer
 from connectors.base import Refused, SecretRef
-from connectors.transport import Answer
 
 API = "https://admin.googleapis.com"
 TOKEN = "https://oauth2.googleapis.com/token"  # noqa: S105 -- an address

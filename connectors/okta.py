@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 
 from connectors import confirming, cursors, listing
 from connectors.address import Address, same_origin
+from connectors.answer import Answer
 from connectors.base import (
     ConnectorConfig,
     Counts,
@@ -29,14 +30,16 @@ from connectors.base import (
 )
 from connectors.checking import Check
 from connectors.confirming import Asked, ById
+from connectors.limits import Limiter
 from connectors.members import expand
 from connectors.okta_changes import groups_since, instant, moved, users_since
 from connectors.okta_check import OktaProbe, OktaReads
-from connectors.okta_errors import judge, judge_by_id, judge_group, pace
+from connectors.okta_errors import judge, judge_by_id, judge_group, judge_page
+from connectors.okta_limits import family, pace, smaller
 from connectors.okta_sdk import Session, TokenRefused
 from connectors.paging import decode, each, not_json, pages, require_array, text
 from connectors.reader import Reader
-from connectors.transport import Answer, Judge, Limiter, Transport
+from connectors.transport import Judge, Transport
 from reconciler.groups import resolve
 from reconciler.model import (
     CollectionEnd,
@@ -75,7 +78,9 @@ class Config(ConnectorConfig):
         default=None, description="a service app's client ID, instead of a token", examples=["0oa1b2c3d4E5f6G7h8i9"]
     )
     private_key: SecretRef | None = Field(
-        default=None, description="that app's RSA private key, PEM or JWK", examples=[{"file": "okta-private-key.pem"}]
+        default=None,
+        description="that app's private key (RSA or EC), PEM or JWK",
+        examples=[{"file": "okta-private-key.pem"}],
     )
     key_id: str | None = Field(default=None, description="the key's `kid`, if the key itself does not name it")
     dpop: bool = Field(default=False, description="send DPoP proofs (RFC 9449); new apps require them unless unticked")
@@ -145,7 +150,7 @@ class Okta(Reader):
             judge,
             errors=(TokenRefused, ClientError, TimeoutError),
             counts=self.counts,
-            limiter=Limiter(_AT_ONCE, pace),
+            limiter=Limiter(_AT_ONCE, pace, clock=opened.monotonic, sleep=opened.sleep),
             renew=self._session.renew if config.token is None else None,
             deadline=opened.deadline,
             patience=opened.patience,
@@ -247,9 +252,9 @@ class Okta(Reader):
 
     async def _record(self, kind: str, external_id: str) -> Any:
         """One object by id, None when Okta does not know it."""
-        request = f"GET /api/v1/{kind}/{external_id}"
-        url = f"{self._base}/api/v1/{kind}/{quote(external_id, safe='')}"
-        answer = await self._transport.call(request, partial(self._session.get, url), judge_by_id)
+        request, path = f"GET /api/v1/{kind}/{external_id}", f"/api/v1/{kind}/{quote(external_id, safe='')}"
+        send = partial(self._session.get, self._base + path)
+        answer = await self._transport.call(request, send, judge_by_id, family=family(path))
         return None if answer.status == 404 else decode(answer, request)
 
     async def _ask_memberships(self, asked: Asked) -> list[Observation]:
@@ -308,9 +313,17 @@ class Okta(Reader):
                 yield answer
 
     async def _get(self, url: str, judge: Judge = judge) -> Answer:
+        """One page; with half as many records, and half of those, while Okta says that it takes too long."""
         url = url if url.startswith("http") else self._base + url
-        request = "GET " + url.removeprefix(self._base)
-        return await self._transport.call(request, partial(self._session.get, url), judge)
+        while True:
+            path, half = url.removeprefix(self._base), smaller(url)
+            judged = judge if half is None else partial(judge_page, judge=judge)
+            send = partial(self._session.get, url)
+            answer = await self._transport.call(f"GET {path}", send, judged, family=family(path))
+            if half is None or answer.status == 200:
+                return answer
+            url = half
+            self.counts.retries += 1
 
 
 def _told(observation: UsersSeen | CollectionEnd) -> Iterable[Observation]:

@@ -20,7 +20,8 @@ from connectors.permissions import Grant, Need
 from reconciler.model import DirectoryGroup, DirectoryUser, GroupsSeen, MembersSeen, Observation
 
 if TYPE_CHECKING:
-    from connectors.transport import Answer, Transport
+    from connectors.answer import Answer
+    from connectors.transport import Transport
 
 USERS, GROUPS, SCHEMAS = "okta.users.read", "okta.groups.read", "okta.schemas.read"
 _VIEW_USERS, _VIEW_GROUPS = "View users and their details", "View groups and their details"

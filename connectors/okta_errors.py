@@ -1,13 +1,18 @@
-"""What Okta's answers mean: the one table from errors to verdicts, and how fast to go (facts §5, §6).
+"""What Okta's answers mean: the one table from errors to verdicts (facts §6).
 
-What does not live here: what is asked for (okta.py), and the sending (okta_sdk.py, transport.py).
+What does not live here: what is asked for (okta.py), the sending (okta_sdk.py, transport.py), and how fast it goes
+(okta_limits.py).
 """
+
+from dataclasses import replace
 
 import msgspec
 
+from connectors.answer import Answer, rate_limit_reset, retry_after
+from connectors.limits import Limit
 from connectors.okta_sdk import TokenRefused
 from connectors.paging import text
-from connectors.transport import Action, Answer, Verdict, rate_limit_reset, retry_after
+from connectors.transport import Action, Judge, Verdict
 
 ROLE = "Security > Administrators: give the token's owner (or the app, Admin roles tab) Read-only Administrator"
 _TOKEN = "Security > API > Tokens: create a new token from a service user and put it in place"  # noqa: S105
@@ -40,6 +45,12 @@ def judge(outcome: Answer | BaseException) -> Verdict | None:
     return Verdict(Action.RETRY, f"no answer from Okta: {type(outcome).__name__} {outcome}".rstrip())
 
 
+def judge_page(outcome: Answer | BaseException, judge: Judge) -> Verdict | None:
+    """`judge`, of a page that can be asked for with fewer records: that it took too long is an answer (facts §6)."""
+    slow = isinstance(outcome, Answer) and outcome.status == 500 and _said(outcome.body)[0] == "E0000009"
+    return None if slow else judge(outcome)
+
+
 def judge_group(outcome: Answer | BaseException) -> Verdict | None:
     """The same for one group's members: a group that may not be seen, or is gone, does not stop the others."""
     verdict = judge(outcome)
@@ -68,6 +79,8 @@ def _judge_token(cause: Exception) -> Verdict:
     verdict = _judge_status(answer, code, str(getattr(cause, "error_summary", "")))
     if verdict.action is Action.RENEW and code != "use_dpop_nonce":
         return Verdict(Action.PAUSE, verdict.message, _APP)  # a refused token request is not cured by another token
+    if verdict.limit is Limit.FAMILY:
+        return replace(verdict, limit=Limit.DIRECTORY)  # no request goes without a token
     return verdict
 
 
@@ -75,9 +88,10 @@ def _judge_status(answer: Answer, code: str, summary: str) -> Verdict:
     status, headers = answer.status, answer.headers
     said = f"Okta answered {status} {code} {summary}".replace("  ", " ").rstrip()
     if status == 429:
+        wait = retry_after(headers)
         # Limit and Remaining both 0 mean too many at once, where Reset is only an estimate (rl-best-practices).
-        crowded = headers.get("x-rate-limit-limit") == "0" and headers.get("x-rate-limit-remaining") == "0"
-        wait = 0.5 if crowded else retry_after(headers)
+        if headers.get("x-rate-limit-limit") == "0" and headers.get("x-rate-limit-remaining") == "0":
+            return Verdict(Action.THROTTLE, said, wait=wait, limit=Limit.AT_ONCE)
         return Verdict(Action.THROTTLE, said, wait=rate_limit_reset(headers) if wait is None else wait)
     if status >= 500:
         return Verdict(Action.RETRY, said, wait=retry_after(headers))
@@ -97,11 +111,3 @@ def _said(body: bytes) -> tuple[str, str]:
         return "", ""
     code = error.get("errorCode") or error.get("error")
     return text(code), text(error.get("errorSummary") or error.get("error_description"))
-
-
-def pace(answer: Answer) -> float:
-    """Once less than a tenth of the bucket is left, seconds between requests that make the rest last (facts §5)."""
-    limit, remaining = answer.headers.get("x-rate-limit-limit", ""), answer.headers.get("x-rate-limit-remaining", "")
-    if not (limit.isdigit() and remaining.isdigit()) or int(remaining) * 10 >= int(limit):
-        return 0.0
-    return (rate_limit_reset(answer.headers) or 0.0) / (int(remaining) + 1)

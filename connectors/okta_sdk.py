@@ -5,13 +5,14 @@ What does not live here: what is asked for, and what the answers mean (okta.py).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from connectors.base import Refused, SecretRef
+from connectors import okta_key
+from connectors.answer import Answer
 from connectors.paging import text
-from connectors.transport import Answer
 
 if TYPE_CHECKING:
     from connectors.okta import Config
@@ -34,7 +35,8 @@ class Session:
     def __init__(self, config: "Config", base: str, headers: Mapping[str, str]) -> None:
         self._headers = {**headers, **_HEADERS}
         self._session: Any = None
-        self._client = _client(config, base)
+        self._key = None if config.private_key is None else okta_key.read(config.private_key)
+        self._client = _client(config, base, self._key)
         self.signed = config.token is None
         self.token_headers: Mapping[str, str] = {}  # of the last answer to a token request
         self.ask_for(config.scopes)
@@ -49,6 +51,10 @@ class Session:
         client = {**self._client, "scopes": sorted(self._scopes)} if self.signed else self._client
         # Used directly, it reads no okta.yaml and no OKTA_* variables, and sends nothing but token requests.
         self._executor = RequestExecutor({"client": client}, NoOpCache(), lambda _: self)
+        if self._key is not None and self._key.elliptic:
+            audience = f"{client['orgUrl']}{self._executor._oauth.OAUTH_ENDPOINT}"  # noqa: SLF001
+            sign = partial(okta_key.assertion, self._key, client["clientId"], audience, client["kid"])
+            self._executor._oauth.get_JWT = sign  # noqa: SLF001 -- asked for each assertion; its own takes RSA only
 
     async def sign_in(self) -> Answer:
         """Fetches a token, if one is needed; the answer has neither headers nor body. Raises as `get` does."""
@@ -154,32 +160,19 @@ def _object(body: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _client(config: "Config", base: str) -> dict[str, Any]:
+def _client(config: "Config", base: str, key: okta_key.Key | None) -> dict[str, Any]:
     """The package's configuration; its own retries are off."""
     client: dict[str, Any] = {"orgUrl": base, "userAgent": "rosterd", "rateLimit": {"maxRetries": 0}}
     if config.token is not None:
         return {**client, "authorizationMode": "SSWS", "token": config.token.reveal()}
-    assert config.private_key is not None  # noqa: S101 -- by Config
+    assert key is not None  # noqa: S101 -- by Config
     return {
         **client,
         "authorizationMode": "PrivateKey",
         "clientId": config.client_id,
-        "privateKey": _usable(config.private_key),
-        "kid": config.key_id,
+        "privateKey": key.pem,
+        "kid": config.key_id or key.kid,
         "scopes": list(config.scopes),
         "oauthTokenRenewalOffset": 5,  # minutes before a token ends
         "dpopEnabled": config.dpop,
     }
-
-
-def _usable(private_key: SecretRef) -> str:
-    from jwcrypto.common import JWException  # type: ignore[import-untyped]
-    from okta.jwt import JWT
-
-    key = private_key.reveal()
-    try:
-        JWT.get_PEM_JWK(key)
-    except (JWException, ValueError, TypeError, KeyError, AttributeError, SyntaxError) as exc:
-        fix = "Okta's package signs with RSA keys only: add an RSA key and give its PEM or JSON"
-        raise Refused(f"the private key in {private_key.where} cannot be used", fix=fix) from exc
-    return key

@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from connectors.answer import Answer
 from connectors.base import Malformed
-from connectors.transport import Answer
 
 T = TypeVar("T")
 P = TypeVar("P")

@@ -1,12 +1,12 @@
-"""One retry policy and one limiter for every connector.
+"""One retry policy for every connector.
 
-What lives here: sending one request until there is an answer or an error of connectors/base.py. What does not: parsing
-and paging (paging.py), and any vendor's library or error code. A connector brings a `judge`, the one table from its
-vendor's answers and exceptions to verdicts, and a `send` that does one attempt.
+What lives here: sending one request until there is an answer or an error of connectors/base.py. What does not: how fast
+and how many at once (limits.py), parsing and paging (paging.py), and any vendor's library or error code. A connector
+brings a `judge`, the one table from its vendor's answers and exceptions to verdicts, and a `send` for one attempt.
 
     verdict       becomes                       the same request is sent again
     RETRY         Unavailable when used up      after exponential back-off with jitter
-    THROTTLE      Unavailable when used up      after the vendor's hint; everybody else of this directory waits as well
+    THROTTLE      Unavailable when used up      after the vendor's hint; what its `limit` is about waits as well
     RENEW         Refused the second time       once, after the credentials were renewed
     PAUSE         Refused                       no
     RESYNC        Resync                        no
@@ -18,25 +18,18 @@ vendor's answers and exceptions to verdicts, and a `send` that does one attempt.
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from typing import NoReturn
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
+from connectors.answer import Answer, kept_json, kept_text
 from connectors.base import ConnectorError, Counts, Malformed, NotReadable, Patience, Refused, Resync, Unavailable
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer, the body not yet parsed. Header names are lower-case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+from connectors.limits import Limit, Limiter, TooLate
 
 
 class Action(Enum):
@@ -53,12 +46,14 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One row of a vendor's table: what to do, what the vendor said (no secrets), the way out, seconds to wait."""
+    """One row of a vendor's table: what to do, what the vendor said (no secrets), the way out, seconds to wait, and of
+    THROTTLE which limit was exceeded."""
 
     action: Action
     message: str
     fix: str = ""
     wait: float | None = None
+    limit: Limit = Limit.FAMILY
 
 
 Judge = Callable[[Answer | BaseException], Verdict | None]  # None: a success, or an exception that is not the vendor's
@@ -85,70 +80,6 @@ def _over(call: "_Call") -> Verdict:
     return Verdict(Action.RETRY, f"{call.said}; {_OVER}" if call.said else _OVER)
 
 
-class Limiter:
-    """At most `at_once` requests in flight, and none before a vendor's "wait" is over.
-
-    `pace` reads a hint from every success: seconds that everybody should wait now (0: none), for vendors that tell
-    how much of their budget is left. For those that do not, `budget` is a bucket of their documented size.
-    """
-
-    def __init__(
-        self,
-        at_once: int = 5,
-        pace: Callable[[Answer], float] | None = None,
-        *,
-        budget: "Budget | None" = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self.at_once = at_once
-        self._slots = asyncio.Semaphore(at_once)
-        self._pace = pace
-        self._budget = budget
-        self._paced = 0.0
-        self._clock = clock
-        self._sleep = sleep
-        self._until = 0.0
-
-    def hold(self, seconds: float) -> float:
-        """Nobody sends for that many seconds from now. Returns by how many seconds that lengthens the waiting."""
-        now = self._clock()
-        longer = max(0.0, now + seconds - max(now, self._until))
-        self._until = max(self._until, now + seconds)
-        return longer
-
-    async def send(self, send: Send) -> Answer:
-        """One attempt in a slot, after any hold is over."""
-        async with self._slots:
-            if self._budget is not None:
-                self._paced += self.hold(self._budget.take(self._clock()))
-            while (left := self._until - self._clock()) > 0:
-                await self._sleep(left)
-            answer = await send()
-        if self._pace is not None and answer.status < 300 and (seconds := self._pace(answer)) > 0:
-            self._paced += self.hold(seconds)
-        return answer
-
-    def paced(self) -> float:
-        """Seconds of waiting that pacing added since this was asked last."""
-        seconds, self._paced = self._paced, 0.0
-        return seconds
-
-
-class Budget:
-    """A token bucket: `burst` requests at once, then `rate` a second."""
-
-    def __init__(self, burst: float, rate: float) -> None:
-        self._burst, self._rate = burst, rate
-        self._left, self._at = burst, 0.0
-
-    def take(self, now: float) -> float:
-        """Takes one; seconds to wait before it may be used."""
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate) - 1
-        self._at = now
-        return max(0.0, -self._left / self._rate)
-
-
 class _Again(Exception):
     """A signal to tenacity, never seen outside of this file."""
 
@@ -164,8 +95,10 @@ class _Call:
     request: str
     send: Send
     judge: Judge
+    family: str
     tries: int = 0  # attempts that ended in RETRY
     throttles: int = 0
+    throttled: bool = False  # the last refusal was a throttle
     renewed: bool = False
     last: Answer | BaseException | None = None
     first: _Again | None = None  # how the attempt before the retry machinery ended
@@ -179,6 +112,7 @@ class Transport:
         directory: the directory's id, for messages.
         judge: the vendor's table.
         errors: the vendor library's exception classes that `judge` knows; any other is a bug and passes through.
+        limiter: how fast; it also brings the clock and the way to sleep.
         renew: fetches new credentials after Action.RENEW; None where there is nothing to fetch.
         deadline: seconds from `begin` after which no request is sent or repeated.
     """
@@ -194,25 +128,22 @@ class Transport:
         renew: Callable[[], Awaitable[None]] | None = None,
         deadline: float = 3600.0,
         patience: Patience | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: Callable[[], float] = random.random,
     ) -> None:
         self.directory = directory
         self.counts = counts or Counts()
-        self.limiter = limiter or Limiter(clock=clock, sleep=sleep)
+        self.limiter = limiter or Limiter()
         self.watch: Callable[[Mapping[str, str]], None] | None = None  # told the headers of every answer
         self._judge = judge
         self._errors = errors
         self._renew = renew
         self._patience = patience or Patience()
-        self._clock = clock
+        self._clock = self.limiter.clock
         self._rng = rng
         self._retrying = AsyncRetrying(
             retry=retry_if_exception_type(_Again),
             wait=self._wait,
             stop=self._stop,
-            sleep=sleep,
             retry_error_callback=self._give_up,
         )
         self.begin(deadline)
@@ -222,24 +153,32 @@ class Transport:
         self._seconds = deadline
         self._deadline = self._clock() + deadline
 
-    async def call(self, request: str, send: Send, judge: Judge | None = None) -> Answer:
+    async def call(self, request: str, send: Send, judge: Judge | None = None, *, family: str = "") -> Answer:
         """The answer to a request that `judge` finds good, repeated as its verdicts ask.
 
         Args:
             request: method and path for messages, without anything secret.
             send: one attempt; called again for every repetition.
             judge: another table for this request, for example one where 404 is about a single group.
+            family: of requests that the vendor counts together (limits.py).
 
         Raises:
             ConnectorError: by the table at the top of this module.
         """
-        call = _Call(request, send, judge or self._judge)
+        call = _Call(request, send, judge or self._judge, family)
         try:
             return await self._attempt(call)  # the common case pays for no retry machinery
         except _Again as again:
             call.first = again
-        answer: Answer = await self._retrying(self._repeat, call)
-        return answer
+            answer: Answer = await self._retrying.copy(sleep=partial(self._pause, call))(self._repeat, call)
+            return answer
+        finally:
+            self.counts.throttled_seconds += self.limiter.waited.taken()
+
+    async def _pause(self, call: _Call, seconds: float) -> None:
+        """The time before a repetition; how much of it is the vendor's limits is counted."""
+        with self.limiter.waited if call.throttled else nullcontext():
+            await self.limiter.sleep(seconds)
 
     async def _repeat(self, call: _Call) -> Answer:
         """What tenacity calls: the failed first attempt, then the repetitions."""
@@ -250,27 +189,12 @@ class Transport:
         return await self._attempt(call)
 
     async def _attempt(self, call: _Call) -> Answer:
-        left = self._deadline - self._clock()
-        if left < 0:
-            raise self._error(call, _over(call))
-        self.counts.requests += 1
-        outcome: Answer | BaseException
-        limit = asyncio.timeout(left)
-        try:
-            async with limit:  # a server that accepts a request and never answers must not outlast the read
-                outcome = await self.limiter.send(call.send)
-        except self._errors as exc:
-            outcome = exc
-        except TimeoutError as exc:
-            if not limit.expired():
-                raise
-            outcome = exc
-        if limit.expired():
-            cause = outcome if isinstance(outcome, BaseException) else None
-            raise self._error(call, _over(call)) from cause
-        self.counts.throttled_seconds += self.limiter.paced()
-        if self.watch is not None and isinstance(outcome, Answer):
-            self.watch(outcome.headers)
+        outcome = await self._outcome(call)
+        if isinstance(outcome, Answer):
+            if self.watch is not None:
+                self.watch(outcome.headers)
+            if (body := kept_json(outcome.body)) is not outcome.body:
+                outcome = replace(outcome, body=body)
         verdict = call.judge(outcome)
         if verdict is not None:
             await self._refuse(call, verdict, outcome)
@@ -278,8 +202,32 @@ class Transport:
             raise outcome
         return outcome
 
+    async def _outcome(self, call: _Call) -> Answer | BaseException:
+        left = self._deadline - self._clock()
+        if left < 0:
+            raise self._error(call, _over(call))
+        outcome: Answer | BaseException
+        limit = asyncio.timeout(left)
+        try:
+            async with limit:  # a server that accepts a request and never answers must not outlast the read
+                outcome = await self.limiter.send(call.send, call.family, until=self._deadline)
+        except TooLate as exc:
+            raise self._error(call, _over(call)) from exc
+        except self._errors as exc:
+            outcome = exc
+        except TimeoutError as exc:
+            if not limit.expired():
+                raise
+            outcome = exc
+        self.counts.requests += 1
+        if limit.expired():
+            cause = outcome if isinstance(outcome, BaseException) else None
+            raise self._error(call, _over(call)) from cause
+        return outcome
+
     async def _refuse(self, call: _Call, verdict: Verdict, outcome: Answer | BaseException) -> NoReturn:
         call.last, call.said = outcome, verdict.message
+        call.throttled = verdict.action is Action.THROTTLE
         cause = outcome if isinstance(outcome, BaseException) else None
         renew = None if call.renewed else self._renew
         if verdict.action not in _AGAIN or (verdict.action is Action.RENEW and renew is None):
@@ -287,7 +235,7 @@ class Transport:
         if verdict.action is Action.RENEW and renew is not None:
             call.renewed = True
             await renew()
-        elif verdict.action is Action.THROTTLE:
+        elif call.throttled:
             call.throttles += 1
         else:
             call.tries += 1
@@ -301,17 +249,18 @@ class Transport:
         if verdict.wait is not None:
             return verdict.wait + 0.1 * self._rng()
         step = min(call.tries + call.throttles - 1, 30)
-        return min(self._patience.longest, self._patience.first * 2.0**step) * (0.5 + self._rng() / 2)
+        longest = self._patience.crowded if verdict.limit is Limit.AT_ONCE else self._patience.longest
+        return min(longest, self._patience.first * 2.0**step) * (0.5 + self._rng() / 2)
 
     def _stop(self, state: RetryCallState) -> bool:
-        """Whether the policy or the deadline forbids another attempt; if not, a throttle holds everybody back."""
+        """Whether the policy or the deadline forbids another attempt; if not, a throttle concerns others as well."""
         call, verdict = _read(state)
         if call.tries >= self._patience.attempts or call.throttles >= self._patience.throttles:
             return True
         if self._clock() + state.upcoming_sleep > self._deadline:
             return True
         if verdict.action is Action.THROTTLE:
-            self.counts.throttled_seconds += self.limiter.hold(state.upcoming_sleep)
+            self.limiter.refused(verdict.limit, call.family, state.upcoming_sleep)
         return False
 
     def _give_up(self, state: RetryCallState) -> Answer:
@@ -319,7 +268,7 @@ class Transport:
         raise self._error(call, verdict) from (call.last if isinstance(call.last, BaseException) else None)
 
     def _error(self, call: _Call, verdict: Verdict) -> ConnectorError:
-        message = f"{self.directory}: {verdict.message}"
+        message = f"{self.directory}: {kept_text(verdict.message)}"
         if verdict.action in (Action.RETRY, Action.THROTTLE):
             attempts = call.tries + call.throttles
             message += f"; gave up after {attempts} attempts (limit {self._seconds:g} s for the whole read)"
@@ -335,35 +284,3 @@ def _read(state: RetryCallState) -> tuple[_Call, Verdict]:
     exc = state.outcome.exception() if state.outcome is not None else None
     assert isinstance(exc, _Again)  # noqa: S101 -- the only exception that is retried
     return state.args[0], exc.verdict
-
-
-# -- hints that vendors give in headers ---------------------------------------------------------------------------
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of `Retry-After` (RFC 9110 §10.2.3: whole seconds or a date), None when absent or unreadable.
-
-    Graph's own sample is decimal, "2.128", which the RFC does not allow. A date is compared with the answer's `Date`,
-    the vendor's clock, not with ours.
-    """
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    if text.lstrip("-").replace(".", "", 1).isdecimal():
-        return max(0.0, float(text))
-    then, now = _date(text), _date(headers.get("date", ""))
-    return None if then is None or now is None else max(0.0, then - now)
-
-
-def rate_limit_reset(headers: Mapping[str, str]) -> float | None:
-    """Seconds until `X-Rate-Limit-Reset` (epoch seconds) by the vendor's clock, the `Date` header."""
-    now = _date(headers.get("date", ""))
-    text = headers.get("x-rate-limit-reset", "").strip()
-    return max(0.0, int(text) - now) if now is not None and text.isdecimal() else None
-
-
-def _date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError):
-        return None

@@ -20,6 +20,7 @@ from rosterd.simulators.world import Group, UnknownError
 _EMPTY = "empty."
 _STATUS = {"google": ("suspended", "archived"), "entra": ("accountEnabled",), "okta": ("status",)}
 _NEWEST = 10  # one in so many, the newest
+TOO_LARGE = 50  # records that a page of Okta may have in a fault
 
 
 def page_of(strike: Strike, response: Response) -> Page:
@@ -208,6 +209,12 @@ def one_group(strike: Strike, refused: Callable[[Strike], Response]) -> Response
 
 def no_members(strike: Strike, response: Response) -> Response | None:
     return nobody(strike, response) if _aimed(strike) and not _by_id(strike) else None
+
+
+def too_large(strike: Strike) -> Response | None:
+    """Okta gives up on a large page after 30 seconds (facts §4.2, §6): E0000009, until a smaller limit is asked for."""
+    limit = strike.call.query.get("limit", "")
+    return None if limit.isdecimal() and int(limit) <= TOO_LARGE else refusals.internal(strike)
 
 
 def near_limit(strike: Strike, response: Response) -> Response:

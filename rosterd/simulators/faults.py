@@ -71,6 +71,8 @@ _PAGING = (
            change=pages.overlapping, small_pages=True),
     _fault("expired_page_token", "a later page's token has expired, once", GOOGLE | ENTRA, _USERS, _LISTS,
            instead=pages.expired, small_pages=True, times=1),
+    _fault("page_too_large", f"a page of more than {pages.TOO_LARGE} records takes too long: 500 E0000009", OKTA,
+           _LISTS, instead=pages.too_large),
     _fault("changes_mid_read", "after the first page somebody is hired and somebody not yet read leaves", ALL, _USERS,
            _USERS, change=pages.change_world, small_pages=True, times=1),
 )  # fmt: skip

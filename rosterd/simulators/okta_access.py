@@ -1,19 +1,18 @@
 """Who may call the simulated Okta org, how often, and how it says no (facts §1.3, §5, §6)."""
 
 import secrets
-import time
 from typing import Any, ClassVar, Self
 
 import jwt
 from starlette.responses import Response
 
 from rosterd.simulators.ids import draw
+from rosterd.simulators.okta_buckets import Buckets
 from rosterd.simulators.okta_dpop import ALGORITHMS, ProofError, Proofs
 from rosterd.simulators.signing import claims_of, key_of
 from rosterd.simulators.web import Call, Endpoint, Headers, Refusal, Vendor, answer, http_date
 from rosterd.simulators.world import Kind, World
 
-_WINDOW = 60.0  # seconds
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _SCOPE_OF = {"users": "okta.users.read", "groups": "okta.groups.read", "meta": "okta.schemas.read"}
 _FORBIDDEN = "You do not have permission to perform the requested action"
@@ -42,7 +41,7 @@ def oauth_error(status: int, error: str, description: str) -> Refusal:
 
 
 class OktaAccess(Vendor):
-    """SSWS tokens, OAuth for service apps, and one rate-limit bucket per minute.
+    """SSWS tokens, OAuth for service apps, and limits (`buckets`).
 
     `ssws_token` is the API token; `client_id` with `public_key` (PEM; "" leaves signatures unchecked) is the service
     app, which has to prove its key with DPoP when `dpop` is set; `role` False takes the app's admin role away: a token
@@ -56,17 +55,15 @@ class OktaAccess(Vendor):
     )
 
     def __init__(self, world: World, *, ssws_token: str, client_id: str, public_key: str = "",
-                 rate_limit: int = 1_000_000, latency: float = 0.0) -> None:  # fmt: skip
+                 latency: float = 0.0) -> None:  # fmt: skip
         super().__init__(world, latency=latency)
         self.ssws_token = ssws_token
         self.client_id = client_id
         self.public_key = public_key
-        self.rate_limit = rate_limit  # requests per minute
+        self.buckets = Buckets()
         self.role = True
         self.dpop = False  # whether the service app "requires DPoP header in token requests"
         self.proofs = Proofs()
-        self._used = 0
-        self._window_end = 0.0
 
     @classmethod
     def opened(cls, world: World, *, latency: float = 0.0) -> Self:
@@ -84,19 +81,17 @@ class OktaAccess(Vendor):
     # -- every request --------------------------------------------------------------------------------------------
 
     def admit(self, call: Call, row: Endpoint) -> None:
-        self._count()
+        if not self.buckets.take(row, self.flying):
+            raise api_error(429, "E0000047", "API call exceeded rate limit due to too many requests.")
         if not row.token:
             self._check_token(call, row)
 
     def finish(self, response: Response) -> None:
         now = self.now
-        left = max(0.0, self._window_end - time.monotonic())
         headers = {
             "date": http_date(now),
-            "x-okta-request-id": f"aXA{draw(self._used) % 10**21:021d}",
-            "x-rate-limit-limit": str(self.rate_limit),
-            "x-rate-limit-remaining": str(max(0, self.rate_limit - self._used)),
-            "x-rate-limit-reset": str(int(now.timestamp() + left) + 1),
+            "x-okta-request-id": f"aXA{draw(sum(self.requests.values())) % 10**21:021d}",
+            **dict(self.buckets.headers(now.timestamp())),
         }
         there = {name for name, _ in response.raw_headers}  # a fault may say other things of the bucket
         response.raw_headers.extend((n.encode(), v.encode()) for n, v in headers.items() if n.encode() not in there)
@@ -106,13 +101,6 @@ class OktaAccess(Vendor):
 
     def not_found(self, what: str) -> Refusal:
         return api_error(404, "E0000007", f"Not found: Resource not found: {what}")
-
-    def _count(self) -> None:
-        if time.monotonic() >= self._window_end:
-            self._used, self._window_end = 0, time.monotonic() + _WINDOW
-        self._used += 1
-        if self._used > self.rate_limit:
-            raise api_error(429, "E0000047", "API call exceeded rate limit due to too many requests.")
 
     def _check_token(self, call: Call, row: Endpoint) -> None:
         given = call.headers.get("authorization", "")

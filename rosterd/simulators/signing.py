@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 LEEWAY = 300  # seconds that a client may be ahead
-_ALGORITHMS = ["RS256", "PS256", "ES256"]
+_ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "ES512"]
 
 
 def key_of(kept: dict[str, str]) -> tuple[str, str]:
@@ -48,7 +48,10 @@ def claims_of(assertion: str, public_key: str, *required: str, drift: float = 0.
         "verify_aud": False,  # each vendor has its own rule
         "require": ["exp", *required],
     }
-    claims: dict[str, Any] = jwt.decode(assertion, public_key, algorithms=_ALGORITHMS, options=options)
+    try:
+        claims: dict[str, Any] = jwt.decode(assertion, public_key, algorithms=_ALGORITHMS, options=options)
+    except jwt.InvalidKeyError as exc:  # signed with a key of another type
+        raise jwt.InvalidSignatureError("Signature verification failed") from exc
     now = time.time() + drift
     if claims["exp"] < now:
         raise jwt.ExpiredSignatureError("Signature has expired")

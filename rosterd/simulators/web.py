@@ -144,6 +144,7 @@ class Vendor(ABC):
         self.shapes = Shapes(world)
         self.faults: list[Active] = []  # those that are on (faults.py)
         self.small_pages = False  # of the request at hand
+        self.flying = 0  # requests that came and are not answered yet
 
     @property
     def taken(self) -> frozenset[str]:
@@ -223,18 +224,25 @@ class Vendor(ABC):
 
         async def handle(request: Request) -> Response:
             counter[label] += 1
-            if self.latency:
-                await asyncio.sleep(self.latency)
-            call = _call(request, await request.body())
-            strikes = Strikes(self, row, call)
-            if seconds := strikes.seconds:
-                await asyncio.sleep(seconds)
-            with self.world.lock:
-                response = self._respond(row, call, strikes)
-            self.finish(response)
-            return strikes.sent(response)
+            self.flying += 1
+            try:
+                return await self._handle(row, request)
+            finally:
+                self.flying -= 1
 
         return handle
+
+    async def _handle(self, row: Endpoint, request: Request) -> Response:
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        call = _call(request, await request.body())
+        strikes = Strikes(self, row, call)
+        if seconds := strikes.seconds:
+            await asyncio.sleep(seconds)
+        with self.world.lock:
+            response = self._respond(row, call, strikes)
+        self.finish(response)
+        return strikes.sent(response)
 
     def _respond(self, row: Endpoint, call: Call, strikes: Strikes) -> Response:
         self.small_pages = strikes.small_pages

@@ -3,6 +3,7 @@
 import asyncio
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from connectors.base import Connector, Expected, Finding, Opened, Patience
 from reconciler.model import CollectionEnd, MembersSeen, Observation, Wanted
 from rosterd.simulators import Simulator
 from rosterd.simulators.web import Call, Endpoint, Refusal
+from tests.connectors.clock import Time
 
 NOTHING_EXPECTED = Expected()
 QUICK = Patience(first=0.01)  # all the attempts that there are, without the waiting between them
@@ -20,15 +22,18 @@ QUICK = Patience(first=0.01)  # all the attempts that there are, without the wai
 
 def connect(
     simulator: Simulator, folder: Path, *, secret: str = "", deadline: float = 60.0,
-    expected: Expected = NOTHING_EXPECTED, **changed: Any,
+    expected: Expected = NOTHING_EXPECTED, time: Time | None = None, **changed: Any,
 ) -> Connector:  # fmt: skip
-    """A connector of the simulated directory, configured as `rosterd simulate` says, with some keys changed."""
+    """A connector of the simulated directory, configured as `rosterd simulate` says, with some keys changed; its waits
+    are on the clock of `time`."""
     file = folder / "secret"
     file.write_text(secret or simulator.secret)
     block = tomllib.loads(simulator.configuration("acme", "acme", file=file))["directory"][0]
     keys = {key: value for key, value in block.items() if key not in ("id", "workspace", "kind")} | changed
     keys = {key: value for key, value in keys.items() if value is not None}
     opened = Opened("acme", deadline, patience=QUICK, clock=simulator.time, expected=expected)
+    if time is not None:
+        opened = replace(opened, patience=Patience(), monotonic=time, sleep=time.sleep)
     return open_connector(config(simulator.kind)(**keys), opened)
 
 

@@ -14,12 +14,14 @@ import msgspec
 import pytest
 from google.auth.exceptions import RefreshError, TransportError
 
+from connectors.answer import Answer
 from connectors.base import Malformed, Opened, Refused
 from connectors.google import Google, to_group, to_user
 from connectors.google_errors import judge, judge_item
 from connectors.google_sdk import SCOPES
 from connectors.google_wire import STANDARD, Group, Reading, User
-from connectors.transport import Action, Answer, Verdict
+from connectors.limits import Limit
+from connectors.transport import Action, Verdict
 from reconciler.model import (
     CollectionEnd,
     Completeness,
@@ -98,8 +100,25 @@ def test_every_recorded_error_is_in_the_table() -> None:
 
 def test_a_hint_to_wait_is_kept() -> None:
     assert judge(error("too many", **{"retry-after": "2.5"})) == Verdict(
-        Action.THROTTLE, "Google answered 429 rateLimitExceeded Rate Limit Exceeded", wait=2.5
+        Action.THROTTLE, "Google answered 429 rateLimitExceeded Rate Limit Exceeded", wait=2.5, limit=Limit.AT_ONCE
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("user rate", Limit.FAMILY),
+        ("rate", Limit.FAMILY),
+        ("rate, new form", Limit.FAMILY),
+        ("concurrency", Limit.AT_ONCE),
+        ("too many", Limit.AT_ONCE),
+        ("too many, no reason", Limit.AT_ONCE),
+    ],
+)
+def test_too_many_at_once_is_told_from_too_many_a_minute(name: str, limit: Limit) -> None:
+    verdict = judge(error(name))
+    assert verdict is not None
+    assert verdict.limit is limit
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b'"x"', b'{"error": "x"}', b'{"error": {"errors": [1]}}'])

@@ -9,11 +9,14 @@ import msgspec
 import pytest
 from pydantic import ValidationError
 
+from connectors.answer import Answer
 from connectors.base import Opened, Refused
+from connectors.limits import Limit, Pace, Quota
 from connectors.okta import Config, next_link, open, to_group, to_user, users_path  # noqa: A004
 from connectors.okta_errors import judge, judge_group
+from connectors.okta_limits import family, pace, smaller
 from connectors.okta_sdk import TokenRefused
-from connectors.transport import Action, Answer
+from connectors.transport import Action
 from reconciler.model import DirectoryGroup, DirectoryUser, UserState
 
 RECORDED = Path(__file__).parent / "fixtures" / "okta"
@@ -173,7 +176,6 @@ LIMIT = {"date": DATE, "x-rate-limit-limit": "600", "x-rate-limit-remaining": "0
     ("headers", "wait"),
     [
         (LIMIT, 42.0),
-        (LIMIT | {"x-rate-limit-limit": "0"}, 0.5),  # too many at once: Reset is only an estimate
         (LIMIT | {"retry-after": "3"}, 3.0),
         ({}, None),
     ],
@@ -181,7 +183,19 @@ LIMIT = {"date": DATE, "x-rate-limit-limit": "600", "x-rate-limit-remaining": "0
 def test_how_long_a_throttle_lasts(headers: dict[str, str], wait: float | None) -> None:
     verdict = judge(answer(429, "E0000047", headers))
     assert verdict is not None
-    assert verdict.wait == wait
+    assert (verdict.wait, verdict.limit) == (wait, Limit.FAMILY)
+
+
+def test_too_many_at_once_is_told_from_too_many_a_minute() -> None:
+    verdict = judge(answer(429, "E0000047", LIMIT | {"x-rate-limit-limit": "0"}))
+    assert verdict is not None
+    assert (verdict.wait, verdict.limit) == (None, Limit.AT_ONCE)  # Reset is only an estimate
+
+
+def test_a_throttled_token_request_concerns_all_requests() -> None:
+    verdict = judge(TokenRefused(Said(429, "E0000047", LIMIT)))
+    assert verdict is not None
+    assert (verdict.action, verdict.wait, verdict.limit) == (Action.THROTTLE, 42.0, Limit.DIRECTORY)
 
 
 class Said(Exception):
@@ -302,3 +316,50 @@ def test_the_address_of_the_admin_console_is_refused_with_the_orgs_own(url: str,
 def test_an_org_may_be_called_admin() -> None:
     for url in ("https://admin.okta.com", "https://sso-admin.acme.com"):
         assert Config.model_validate({"url": url, "token": {"env": "T"}}).url == url
+
+
+# -- limits -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "counted"),
+    [
+        ("/api/v1/users?limit=200&filter=id%20eq%20%22a/b%22", "users"),
+        ("/api/v1/users/00u1", "users/id"),
+        ("/api/v1/users/00u1/groups", "users/id/groups"),
+        ("/api/v1/groups?limit=200", "groups"),
+        ("/api/v1/groups/00g1/users?limit=1000", "groups"),
+        ("/api/v1/groups/00g1", "groups/id"),
+    ],
+)
+def test_what_okta_counts_together(path: str, counted: str) -> None:
+    assert family(path) == counted
+
+
+LEFT = {"date": DATE, "x-rate-limit-limit": "600", "x-rate-limit-remaining": "80", "x-rate-limit-reset": "1795255242"}
+
+
+def test_what_is_left_is_read_from_the_answer() -> None:
+    assert pace(Answer(200, LEFT, b"")) == Pace(quota=Quota(600, 80, 42.0))
+
+
+@pytest.mark.parametrize("lacking", LEFT)
+def test_an_answer_that_does_not_say_what_is_left(lacking: str) -> None:
+    assert pace(Answer(200, {name: value for name, value in LEFT.items() if name != lacking}, b"")) is None
+    assert pace(Answer(200, LEFT | {lacking: "soon"}, b"")) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "half"),
+    [
+        ("/users?limit=200&fields=x", "/users?limit=100&fields=x"),
+        ("/users?after=cur%2B1&limit=200", "/users?after=cur%2B1&limit=100"),
+        ("/users?limit=1000", "/users?limit=500"),
+        ("/users?limit=31", "/users?limit=25"),
+        ("/users?limit=25", None),
+        ("/users?after=limit=200", None),
+        ("/users/00u1", None),
+    ],
+)
+def test_a_page_of_half_the_records(url: str, half: str | None) -> None:
+    assert smaller(url) == half

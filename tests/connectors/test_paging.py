@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connectors.answer import Answer
 from connectors.base import Malformed
 from connectors.paging import (
     decode,
@@ -18,7 +19,6 @@ from connectors.paging import (
     require_object,
     text,
 )
-from connectors.transport import Answer
 
 
 def answer(body: bytes, status: int = 200) -> Answer:

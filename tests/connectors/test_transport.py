@@ -5,21 +5,12 @@ from collections.abc import Iterable
 
 import pytest
 
+from connectors.answer import Answer
 from connectors.base import ConnectorError, Counts, Malformed, NotReadable, Patience, Refused, Resync, Unavailable
-from connectors.transport import (
-    Action,
-    Answer,
-    Budget,
-    Limiter,
-    Send,
-    Transport,
-    Verdict,
-    rate_limit_reset,
-    retry_after,
-)
+from connectors.limits import Limit, Limiter, Pace
+from connectors.transport import Action, Send, Transport, Verdict
+from tests.connectors.clock import Time
 
-GOOD = Answer(200, {}, b"[]")
-DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
 BY_STATUS = {
     500: Verdict(Action.RETRY, "it answered 500"),
     503: Verdict(Action.RETRY, "it answered 503", wait=7.0),
@@ -28,25 +19,10 @@ BY_STATUS = {
     403: Verdict(Action.PAUSE, "not for you", "ask an admin"),
     410: Verdict(Action.RESYNC, "that cursor is gone"),
     404: Verdict(Action.SKIP_ITEM, "no such group"),
+    420: Verdict(Action.THROTTLE, "all at once", limit=Limit.AT_ONCE),
+    430: Verdict(Action.THROTTLE, "no token", wait=30.0, limit=Limit.DIRECTORY),
     299: Verdict(Action.ABORT_RUN, "nonsense"),
 }
-
-
-class Time:
-    """A clock in seconds; `sleep` moves it."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        until = self.now + seconds
-        await asyncio.sleep(0)  # others begin to sleep at the same time
-        self.now = max(self.now, until)
 
 
 def judge(outcome: Answer | BaseException) -> Verdict | None:
@@ -56,7 +32,8 @@ def judge(outcome: Answer | BaseException) -> Verdict | None:
 
 
 def transport(time: Time, **options: object) -> Transport:
-    given = {"errors": (OSError, EOFError), "clock": time, "sleep": time.sleep, "rng": lambda: 1.0, **options}
+    limiter = Limiter(5, clock=time, sleep=time.sleep)
+    given = {"errors": (OSError, EOFError), "limiter": limiter, "rng": lambda: 1.0, **options}
     return Transport("acme-okta", judge, **given)  # type: ignore[arg-type]  # a table of options
 
 
@@ -211,98 +188,95 @@ def test_another_table_may_judge_a_single_request() -> None:
         asyncio.run(refuse())
 
 
-def test_no_more_requests_in_flight_than_allowed() -> None:
-    flying = most = 0
+# -- limits -------------------------------------------------------------------------------------------------------
 
-    async def send() -> Answer:
-        nonlocal flying, most
-        flying += 1
-        most = max(most, flying)
+
+async def both(through: Transport, one: Send, other: Send) -> None:
+    """A request of another family after one that is refused."""
+    first = asyncio.create_task(through.call("GET /users", one, family="users"))
+    for _ in range(2):
         await asyncio.sleep(0)
-        flying -= 1
-        return GOOD
-
-    async def many() -> None:
-        limiter = Limiter(3)
-        await asyncio.gather(*(limiter.send(send) for _ in range(20)))
-
-    asyncio.run(many())
-    assert most == 3
+    await through.call("GET /groups", other, family="groups")
+    await first
 
 
-def test_a_pacing_hint_delays_the_next_request() -> None:
+def test_an_exhausted_family_holds_no_other_one() -> None:
     time = Time()
-    limiter = Limiter(5, lambda _: 4.0, clock=time, sleep=time.sleep)
-
-    async def two() -> None:
-        await limiter.send(scripted(200))
-        await limiter.send(scripted(200))
-
-    asyncio.run(two())
-    assert time.slept == [4.0]
-    assert (limiter.paced(), limiter.paced()) == (8.0, 0.0)  # after each of the two
+    through = transport(time)
+    asyncio.run(both(through, scripted(429, 200), scripted(200)))
+    assert time.slept == [pytest.approx(30.1)]  # before it is repeated
+    assert through.counts.throttled_seconds == pytest.approx(30.1)
 
 
-def test_pacing_is_counted_as_throttled_time() -> None:
+def test_a_throttled_token_request_holds_every_family() -> None:
+    time = Time()
+    through = transport(time)
+    asyncio.run(both(through, scripted(430, 200), scripted(200)))
+    assert time.slept == [pytest.approx(30.1)] * 2
+    assert through.counts.throttled_seconds == pytest.approx(30.1)
+
+
+def test_too_many_at_once_means_a_short_wait_and_fewer_in_flight() -> None:
+    time = Time()
+    through = transport(time)
+    call(through, 420, 420, 420, 420, 420, 200)
+    assert time.slept == [0.5, 1.0, 2.0, 4.0, 4.0]  # short to the end
+    assert through.limiter.window.size == 1
+    assert through.counts.throttled_seconds == sum(time.slept)
+
+
+def test_what_would_wait_beyond_the_deadline_fails_at_once() -> None:
+    time = Time()
+    through = transport(time, deadline=60.0, limiter=Limiter(5, lambda _: Pace(90.0), clock=time, sleep=time.sleep))
+    assert call(through, 200).status == 200
+    with pytest.raises(Unavailable, match="time for this read is over"):
+        call(through, 200)
+    assert (time.slept, through.counts) == ([], Counts(requests=1))
+
+
+def test_only_waiting_is_counted_as_throttled_and_only_once() -> None:
     time = Time()
     counts = Counts()
-    paced = transport(time, counts=counts, limiter=Limiter(5, lambda _: 4.0, clock=time, sleep=time.sleep))
-    asyncio.run(paced.call("GET /users", scripted(200)))
+    limiter = Limiter(5, lambda _: Pace(4.0), clock=time, sleep=time.sleep)
+    paced = transport(time, counts=counts, limiter=limiter)
+    call(paced, 200)
+    assert counts.throttled_seconds == 0.0  # nobody came after it
+
+    async def three() -> None:
+        await asyncio.gather(*(paced.call("GET /users", scripted(200)) for _ in range(3)))
+
+    asyncio.run(three())
     assert counts.throttled_seconds == 4.0
 
 
-def test_a_budget_lets_a_burst_through_and_then_a_rate() -> None:
-    time = Time()
-    limiter = Limiter(1, budget=Budget(3, 2.0), clock=time, sleep=time.sleep)
+def test_a_wait_that_is_cut_off_is_counted_as_far_as_it_went() -> None:
+    async def cut() -> Counts:
+        through = Transport("acme", judge)
+        running = asyncio.create_task(through.call("GET /users", scripted(429, 200)))
+        await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return through.counts
 
-    async def many() -> None:
-        for _ in range(6):
-            await limiter.send(scripted(200))
-
-    asyncio.run(many())
-    assert time.now == 1001.5
-    time.now += 60
-    slept = len(time.slept)
-    asyncio.run(many())
-    assert len(time.slept) == slept + 3
+    assert 0.01 < asyncio.run(cut()).throttled_seconds < 5
 
 
-def test_googles_budget_stays_below_the_quota_of_any_minute() -> None:
-    budget, now, sent = Budget(1000, 20), 0.0, list[float]()
-    while now < 180:
-        now += max(0.0125, budget.take(now))  # eight at once, 100 ms each
-        sent.append(now)
-    assert max(sum(1 for at in sent if start < at <= start + 60) for start in range(120)) < 2400
+# -- texts that no database keeps ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "120"}, 120.0),
-        ({"retry-after": " 2.128 "}, 2.128),
-        ({"retry-after": "-3"}, 0.0),
-        ({"retry-after": "Sat, 21 Nov 2026 10:00:09 GMT", "date": DATE}, 9.0),
-        ({"retry-after": "Sat, 21 Nov 2026 09:00:00 GMT", "date": DATE}, 0.0),
-        ({"retry-after": "Sat, 21 Nov 2026 10:00:09 GMT"}, None),
-        ({"retry-after": "soon", "date": DATE}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "inf"}, None),
-    ],
-)
-def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(headers) == seconds
+def test_nul_and_lone_surrogates_reach_neither_judge_nor_caller() -> None:
+    async def send() -> Answer:
+        return Answer(200, {}, rb'["A\u0000da\ud800"]')
+
+    assert asyncio.run(transport(Time()).call("GET /users", send)).body == b'["Ada"]'
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"x-rate-limit-reset": "1795255260", "date": DATE}, 60.0),
-        ({"x-rate-limit-reset": "1795255100", "date": DATE}, 0.0),
-        ({"x-rate-limit-reset": "1795255260"}, None),
-        ({"x-rate-limit-reset": "later", "date": DATE}, None),
-        ({"date": DATE}, None),
-    ],
-)
-def test_rate_limit_reset_is_read_by_the_vendors_clock(headers: dict[str, str], seconds: float | None) -> None:
-    assert rate_limit_reset(headers) == seconds
+def test_what_a_vendor_says_in_an_error_can_be_stored() -> None:
+    def odd(_: object) -> Verdict:
+        return Verdict(Action.PAUSE, "no\0 way\ud800")
+
+    async def refuse() -> Answer:
+        return await transport(Time()).call("GET /x", scripted(200), odd)
+
+    with pytest.raises(Refused, match="acme-okta: no way "):
+        asyncio.run(refuse())

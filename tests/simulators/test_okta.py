@@ -195,13 +195,35 @@ def test_a_token_without_the_admin_role_sees_nothing() -> None:
 def test_rate_limit_headers_count_down_and_the_limit_holds() -> None:
     with Simulator("okta", small()) as okta, client(okta) as http:
         assert isinstance(okta.vendor, Okta)
-        okta.vendor.rate_limit = 2
+        okta.vendor.buckets.limit = 2
         answers = [http.get("/api/v1/users") for _ in range(3)]
         assert [a.headers["x-rate-limit-remaining"] for a in answers] == ["1", "0", "0"]
         assert [a.status_code for a in answers] == [200, 200, 429]
         assert answers[2].json()["errorCode"] == "E0000047"
         assert 0 < int(answers[2].headers["x-rate-limit-reset"]) - okta.world.now.timestamp() <= 61
         assert answers[2].headers["date"] == "Mon, 05 Jan 2026 09:00:03 GMT"
+
+
+def test_each_family_of_requests_has_its_own_bucket() -> None:
+    world = World.generate("okta", 6, 3)
+    group, person = next(iter(world.groups)), next(iter(world.people))
+    with Simulator("okta", world) as okta, client(okta) as http:
+        assert isinstance(okta.vendor, Okta)
+        okta.vendor.buckets.limits = {"groups": 2, "users": 1}
+        paths = ("groups", f"groups/{group}/users", "groups", f"groups/{group}", "users", "users", f"users/{person}")
+        answers = [http.get(f"/api/v1/{path}") for path in paths]
+    assert [a.status_code for a in answers] == [200, 200, 429, 200, 200, 429, 200]
+    assert [a.headers["x-rate-limit-limit"] for a in answers[1:5]] == ["2", "2", "1000000", "1"]
+
+
+def test_a_bucket_is_shared_with_other_apps_and_one_app_may_use_a_part() -> None:
+    with Simulator("okta", small()) as okta, client(okta) as http:
+        assert isinstance(okta.vendor, Okta)
+        okta.vendor.buckets.limit, okta.vendor.buckets.others = 8, 2
+        okta.vendor.buckets.share = 0.5
+        answers = [http.get("/api/v1/users") for _ in range(5)]
+    assert [a.headers["x-rate-limit-remaining"] for a in answers] == ["5", "4", "3", "2", "1"]
+    assert [a.status_code for a in answers] == [200, 200, 200, 200, 429]
 
 
 def test_what_changed_since_a_moment_leavers_too() -> None:
