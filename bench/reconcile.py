@@ -158,7 +158,7 @@ class Ports(RunPorts):
 def run(store: Store, name: str, *, verify: bool) -> Report:
     """One run of the loop, from the absorbed mirror to the report."""
     with lease(store, "bench", name) as held:
-        ports = Ports(store, policy(), None, held=held, progress=lambda *_: None)  # type: ignore[arg-type]
+        ports = Ports(store, policy(), None, held=held, progress=lambda *_: None)
         ports.source = _Nothing()  # type: ignore[assignment]
         return asyncio.run(sync(Job(name, policy(), "bench", verify=verify), ports))
 

@@ -8,6 +8,14 @@ from reconciler.model import DirectoryUser, Evidence, Frozen, Member
 from reconciler.policy import Policy, address
 
 
+class Refused(Frozen, frozen=True):
+    """An action that a person does not want: its digest, "rejected" or "undone", and the run in which they said so."""
+
+    digest: str
+    code: str
+    run: str
+
+
 class Subject(Frozen, frozen=True, gc=False):
     """All that deciding about one external id needs.
 
@@ -15,7 +23,7 @@ class Subject(Frozen, frozen=True, gc=False):
     the member linked to it; `other` a different member who holds the same key, with what the mirror says about that
     member's own directory user: `other_left` (known to be gone) or `other_renamed` (has another key now);
     `rivals` are other active people of this directory with the same key; `scoped` is what was last known of whether
-    the person is in scope.
+    the person is in scope; `refused` are actions that are not to be made as they are.
     """
 
     external_id: str
@@ -28,6 +36,7 @@ class Subject(Frozen, frozen=True, gc=False):
     other_renamed: bool = False
     rivals: tuple[str, ...] = ()
     scoped: bool | None = None
+    refused: tuple[Refused, ...] = ()
 
 
 class Conflict(Frozen, frozen=True):

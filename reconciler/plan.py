@@ -83,6 +83,13 @@ class Action(Frozen, frozen=True, gc=False):
         """The place in a sorted plan."""
         return (self.step, self.external_id, str(sorted(self.after.items())))
 
+    @property
+    def digest(self) -> str:
+        """Stands for what the action does to whom and why, whatever became of it: what was approved or refused."""
+        why = None if self.evidence is None else self.evidence.value
+        essence = (self.kind, self.external_id, self.member, self.before, self.after, why, self.cause)
+        return blake2b(_ENCODER.encode(essence), digest_size=16).hexdigest()
+
 
 class Plan(Frozen, frozen=True):
     """A whole plan as one value, JSON both ways. `decide.plan` makes it."""

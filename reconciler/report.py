@@ -76,7 +76,7 @@ class Cause(msgspec.Struct, frozen=True):
 
 class Report(msgspec.Struct, frozen=True):
     """One pass of the loop. Times are RFC 3339 in UTC; phases are seconds; `managed` is how many members percentages
-    were measured against."""
+    were measured against; `of` is the earlier run that an approval or an undo is about."""
 
     run: str
     workspace: str
@@ -95,6 +95,7 @@ class Report(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     planned_only: bool = False
     managed: int = 0
+    of: str = ""
     error: dict[str, str] | None = None
 
     @property

@@ -9,10 +9,11 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from reconciler.amend import respected
 from reconciler.context import Context
 from reconciler.decide import decide
 from reconciler.errors import CursorExpired, DirectoryError
-from reconciler.guard import Gauges, Hold, judge
+from reconciler.guard import Gauges, Hold, Verdict, judge
 from reconciler.holders import with_stays
 from reconciler.match import Subject
 from reconciler.model import Member, Observation, Questions, Wanted
@@ -92,12 +93,17 @@ class Snapshot(Protocol):
 class Tasks(Protocol):
     """One run in the store: its plan, its outcomes, its report."""
 
-    def record(self, actions: Iterable[Action], *, settled: Sequence[str], scope: dict[str, bool]) -> None:
-        """Writes a chunk of the plan; marks its people pending, clears the settled ones, notes who is in scope."""
+    def record(
+        self, actions: Iterable[Action], *, settled: Sequence[str], scope: dict[str, bool],
+        stale: Sequence[tuple[str, str]] = (),
+    ) -> None:  # fmt: skip
+        """Writes a chunk of the plan; marks its people pending, clears the settled ones, notes who is in scope, forgets
+        refusals (external id, digest) that nothing is planned for any more."""
         ...
 
-    def planned(self) -> None:
-        """The plan is whole: from here on it may be applied, and a policy change has been dealt with."""
+    def planned(self) -> tuple[str, ...]:
+        """The plan is whole: from here on it may be applied, and a policy change has been dealt with. It takes the
+        place of what earlier runs hold; a sentence for each of those."""
         ...
 
     def hold(self, holds: Iterable[Hold]) -> None:
@@ -195,19 +201,27 @@ async def sync(job: Job, ports: Ports) -> Report:
             complete = await _pull(job, ports)
     except DirectoryError as error:
         report = msgspec.structs.replace(report, state="blocked", error=error.as_dict())
-        return _finish(report, ports, tasks, watch, whole=False)
+        return finish(report, ports, tasks, watch, whole=False)
     with watch.phase("plan"):
         tally, warnings = _plan(job, ports, tasks)
+    report = msgspec.structs.replace(report, complete=complete, warnings=warnings)
+    return carry_out(report, tally, ports, tasks, watch=watch, policy=job.policy)
+
+
+def carry_out(
+    report: Report, tally: Tally, ports: Ports, tasks: Tasks, *, watch: "Watch", policy: Policy, approved: bool = False
+) -> Report:
+    """Guards a recorded plan (unless it was approved), applies what is released, and ends the run."""
+    with watch.phase("guard"):
         gauges = ports.gauges(tally.leaving)
-        verdict = judge(job.policy, tally, gauges)
+        verdict = Verdict() if approved else judge(policy, tally, gauges)
         tasks.hold(verdict.holds)
-    if job.apply:
+    if not report.planned_only:
         with watch.phase("apply"):
             for done in tasks.apply():
                 ports.progress("apply", done, tally.planned - verdict.held)
-    report = msgspec.structs.replace(report, complete=complete, digest=tally.digest, warnings=warnings)
-    report = _with_counts(msgspec.structs.replace(report, managed=gauges.managed), tasks, verdict.holds)
-    return _finish(report, ports, tasks, watch, whole=complete.whole)
+    report = msgspec.structs.replace(report, digest=tally.digest, managed=gauges.managed)
+    return finish(_with_counts(report, tasks, verdict.holds), ports, tasks, watch, whole=report.complete.whole)
 
 
 async def _pull(job: Job, ports: Ports) -> Complete:
@@ -239,33 +253,55 @@ def _plan(job: Job, ports: Ports, tasks: Tasks) -> tuple[Tally, tuple[str, ...]]
     snapshot = ports.snapshot()
     try:
         chunks = snapshot.everyone if job.verify else snapshot.pending
-        context = Context(job.policy, snapshot.view)
-        context = with_stays(context, snapshot.holders, lambda: (s for chunk in chunks() for s in chunk))
-        tally, done = Tally(), 0
-        for chunk in chunks():
-            _plan_chunk(context, chunk, tally, tasks)
-            done += len(chunk)
-            ports.progress("plan", done, None)
-        tasks.planned()
-        return tally, snapshot.warnings
+        tally = plan(job.policy, snapshot, chunks, tasks, ports=ports, choose=respecting)
+        return tally, (*tasks.planned(), *snapshot.warnings)
     finally:
         snapshot.close()
 
 
-def _plan_chunk(context: Context, chunk: Sequence[Subject], tally: Tally, tasks: Tasks) -> None:
+Chunks = Callable[[], Iterator[Sequence[Subject]]]
+Choose = Callable[[Subject, tuple[Action, ...]], tuple[tuple[Action, ...], tuple[str, ...]]]
+"""From what is decided about a person to what is recorded, with the digests of refusals that are over."""
+
+
+def respecting(subject: Subject, actions: tuple[Action, ...]) -> tuple[tuple[Action, ...], tuple[str, ...]]:
+    """Everything that is decided, without what a person refused."""
+    return respected(subject, actions) if subject.refused else (actions, ())
+
+
+def plan(
+    policy: Policy, snapshot: Snapshot, chunks: Chunks, tasks: Tasks, *, ports: Ports, choose: Choose
+) -> Tally:  # fmt: skip
+    """Decides people a chunk at a time and records what comes of it."""
+    context = Context(policy, snapshot.view)
+    context = with_stays(context, snapshot.holders, lambda: (s for chunk in chunks() for s in chunk))
+    tally, done = Tally(), 0
+    for chunk in chunks():
+        _plan_chunk(context, chunk, tally, tasks, choose=choose)
+        done += len(chunk)
+        ports.progress("plan", done, None)
+    return tally
+
+
+def _plan_chunk(
+    context: Context, chunk: Sequence[Subject], tally: Tally, tasks: Tasks, *, choose: Choose
+) -> None:  # fmt: skip
     actions: list[Action] = []
     settled: list[str] = []
     scope: dict[str, bool] = {}
+    stale: list[tuple[str, str]] = []
     for subject in chunk:
         decision = decide(context, subject)
-        if decision.actions:
-            actions += decision.actions
+        chosen, over = choose(subject, decision.actions)
+        stale += [(subject.external_id, digest) for digest in over]
+        if chosen:
+            actions += chosen
         else:
             settled.append(subject.external_id)
         if subject.user is not None and decision.in_scope is not subject.scoped:
             scope[subject.external_id] = decision.in_scope
     tally.add(actions)
-    tasks.record(actions, settled=settled, scope=scope)
+    tasks.record(actions, settled=settled, scope=scope, stale=stale)
 
 
 def _with_counts(report: Report, tasks: Tasks, holds: Iterable[Hold]) -> Report:
@@ -280,7 +316,7 @@ def _with_counts(report: Report, tasks: Tasks, holds: Iterable[Hold]) -> Report:
     return msgspec.structs.replace(report, counts=counts, causes=explained)
 
 
-def _finish(report: Report, ports: Ports, tasks: Tasks, watch: "Watch", *, whole: bool) -> Report:
+def finish(report: Report, ports: Ports, tasks: Tasks, watch: "Watch", *, whole: bool) -> Report:
     counts = report.counts
     states: list[tuple[bool, State]] = [
         (report.error is not None or not whole, "blocked"),

@@ -12,7 +12,7 @@ from reconciler.guard import Gauges
 from reconciler.model import Observation, Questions, Wanted
 from reconciler.policy import Policy
 from reconciler.report import Report, Transport
-from reconciler.sync import Job, Mode, Progress, sync
+from reconciler.sync import Job, Mode, Progress, Source, sync
 from store.database import Store
 from store.gauges import gauges
 from store.leases import RENEW, Held, Renewal, give_back, stamp, take
@@ -53,16 +53,32 @@ class ConnectorSource:
         return Transport(counts.requests, counts.retries, round(counts.throttled_seconds, 3))
 
 
+class Unread:
+    """The `Source` of a run that reads no directory."""
+
+    transport = Transport()
+
+    async def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:  # noqa: ARG002 - the protocol's argument
+        """Nothing."""
+        for nothing in list[Observation]():
+            yield nothing
+
+    async def confirm(self, questions: Questions, wanted: Wanted) -> AsyncIterator[Observation]:  # noqa: ARG002
+        """Nobody is asked."""
+        for nothing in list[Observation]():
+            yield nothing
+
+
 class RunPorts:
-    """Everything one run needs from the outside."""
+    """Everything one run needs from the outside; without a connector it reads nothing."""
 
     def __init__(
-        self, store: Store, policy: Policy, connector: Connector, *, held: Held, progress: Progress,
+        self, store: Store, policy: Policy, connector: Connector | None, *, held: Held, progress: Progress,
         clock: Callable[[], str] = now, identity: str = "",
     ) -> None:  # fmt: skip
         self._store, self._policy, self._held, self._clock = store, policy, held, clock
         self._identity = identity
-        self.source = ConnectorSource(connector)
+        self.source: Source = Unread() if connector is None else ConnectorSource(connector)
         self.renewal = Renewal(store, held, clock)
         self._told = progress
         self._tasks: RunTasks | None = None

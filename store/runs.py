@@ -13,6 +13,7 @@ from reconciler.report import ActionRow, Cause, Counts, Report
 from reconciler.sync import Mode
 from store.apply import Batch, apply_batch
 from store.database import Store, bulk, rows, scalar
+from store.decisions import superseded
 from store.gauges import tallied
 from store.history import opened
 from store.leases import Held
@@ -36,6 +37,7 @@ class RunTasks:
         self._numbers = dict.fromkeys(Step, 0)
         self._mark = 0
         self._pending = True
+        self._second = self._planned_only = False  # about an earlier run; without writing to the workspace
 
     def follow(self, mark: int) -> None:
         """The plan to come is of the mirror's generation `mark`: what becomes pending later stays pending."""
@@ -46,6 +48,7 @@ class RunTasks:
 
     def open(self, report: Report) -> None:
         """Writes the run's row and closes those that a killed process of this directory left open."""
+        self._second, self._planned_only = bool(report.of), report.planned_only
         with self._store.write() as connection:
             directory_row(connection, self._policy.directory)
             sql = "SELECT id FROM run WHERE directory = :d AND state = 'running'"
@@ -70,18 +73,22 @@ class RunTasks:
             )
             opened(connection, report.run, self._policy, self._now())
 
-    def record(self, actions: Iterable[Action], *, settled: Sequence[str], scope: dict[str, bool]) -> None:
-        """Writes a chunk of the plan; marks its people pending, clears the settled ones, notes who is in scope."""
+    def record(
+        self, actions: Iterable[Action], *, settled: Sequence[str], scope: dict[str, bool],
+        stale: Sequence[tuple[str, str]] = (),
+    ) -> None:  # fmt: skip
+        """Writes a chunk of the plan; marks its people pending, clears the settled ones, notes who is in scope, forgets
+        refusals that nothing is planned for any more."""
         listed = list(actions)
         cleared = settled if self._pending else ()
-        if not (listed or scope or cleared):
+        if not (listed or scope or cleared or stale):
             return
         directory = self._policy.directory
         with self._store.write() as connection:
             self._lease.check(connection, self._now())
             self._insert(connection, listed)
             concerned = dict.fromkeys(action.external_id for action in listed)
-            if self._mode == "full":
+            if self._mode == "full" or self._second:
                 bulk(
                     connection,
                     "INSERT INTO pending (directory, external_id, mark) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -96,6 +103,11 @@ class RunTasks:
                 connection,
                 "UPDATE mirror_user SET scoped = ? WHERE directory = ? AND external_id = ?",
                 [(inside, directory, external_id) for external_id, inside in scope.items()],
+            )
+            bulk(
+                connection,
+                "DELETE FROM refusal WHERE directory = ? AND external_id = ? AND digest = ?",
+                [(directory, *refusal) for refusal in stale],
             )
 
     def _insert(self, connection: Connection, actions: list[Action]) -> None:
@@ -113,15 +125,17 @@ class RunTasks:
         marks = ", ".join("?" * 15)
         bulk(connection, f"INSERT INTO action (run, {_COLUMNS}, attempts) VALUES ({marks}, 0)", recorded)
 
-    def planned(self) -> None:
-        """The plan is whole. After a full one, a changed policy has been dealt with: its differences are pending."""
-        if self._mode == "full":
-            with self._store.write() as connection:
-                self._lease.check(connection, self._now())
+    def planned(self) -> tuple[str, ...]:
+        """The plan is whole. After a full one, a changed policy has been dealt with: its differences are pending. What
+        earlier runs of the directory hold is planned anew by this one."""
+        with self._store.write() as connection:
+            self._lease.check(connection, self._now())
+            if self._mode == "full":
                 connection.execute(
                     text("UPDATE directory SET policy_digest = :p, verified_at = :now WHERE id = :d"),
                     {"p": self._policy.digest, "now": self._now(), "d": self._policy.directory},
                 )
+            return () if self._planned_only else superseded(connection, self._policy.directory, self._run)
 
     def hold(self, holds: Iterable[Hold]) -> None:
         """Marks the actions of held clusters."""
@@ -185,7 +199,7 @@ class RunTasks:
         """Keeps the report; people whose every action was applied are not pending any more."""
         with self._store.write() as connection:
             tallied(connection, self._run, report.ended or self._now())
-            if not report.planned_only:
+            if not report.planned_only and report.trigger != "undo":  # what is undone waits for other news
                 connection.execute(
                     text(
                         "DELETE FROM pending WHERE directory = :d AND mark <= :mark AND external_id IN"

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 from sqlalchemy import BindParameter, bindparam, text
 
-from reconciler.match import Subject
+from reconciler.match import Refused, Subject
 from reconciler.model import DirectoryUser, Evidence, Member, Profile, UserState
 from reconciler.policy import Policy, RoleAxis, described, outsider
 from store.database import Store, rows, translated
@@ -29,6 +29,10 @@ LAST = "\U0010ffff"  # sorts after every id, byte by byte
 
 _PENDING = (
     "(SELECT external_id FROM pending WHERE directory = :d AND mark <= :mark"
+    " AND external_id > :lo AND external_id <= :hi)"
+)
+_ACTED = (
+    "(SELECT external_id FROM action WHERE run = :run AND state IN ('held', 'applied')"
     " AND external_id > :lo AND external_id <= :hi)"
 )
 _HOLDERS = (
@@ -62,6 +66,8 @@ class View:
         names = rows(self._connection, "SELECT id, name FROM team WHERE workspace = :w", w=policy.workspace)
         self._team_names = {str(row[0]): row[1] for row in names}
         self._parsed: dict[tuple[str, str], Any] = {}
+        refusal = "SELECT 1 FROM refusal WHERE directory = :d LIMIT 1"
+        self.refusing = bool(rows(self._connection, refusal, d=policy.directory))
 
     def close(self) -> None:
         """Ends the view."""
@@ -74,6 +80,23 @@ class View:
             " ORDER BY external_id LIMIT :n"
         )
         return self._chunks(ids, _PENDING, {})
+
+    def acted(self, run: str) -> Iterator[Sequence[Subject]]:
+        """The people whom a run holds something about, or did something to."""
+        ids = (
+            "SELECT DISTINCT external_id FROM action WHERE run = :run AND state IN ('held', 'applied')"
+            " AND external_id > :lo ORDER BY external_id LIMIT :n"
+        )
+        return self._chunks(ids, _ACTED, {"run": run})
+
+    def members(self, ids: Sequence[str]) -> dict[str, Member]:
+        """Members of the workspace by id, with their roles and teams."""
+        found: dict[str, Member] = {}
+        for start in range(0, len(ids), 500):
+            sql = f"SELECT {_MEMBER} FROM member m WHERE m.workspace = :w AND m.id IN :ids"
+            given = {"w": self._policy.workspace, "ids": list(ids[start : start + 500])}
+            found |= {row[0]: self._whole(row) for row in self._rows(sql, given)}
+        return found
 
     def everyone(self) -> Iterator[Sequence[Subject]]:
         """All people of the mirror and all members linked to the directory."""
@@ -241,6 +264,7 @@ class _Chunk:
         self._load_people(selection, given)
         self._load_members(selection, given)
         self._load_others()
+        self._load_refusals(selection, given)
         self.ids = sorted(self._users.keys() | self._members.keys())
 
     def _load_people(self, selection: str, given: dict[str, Any]) -> None:
@@ -290,6 +314,13 @@ class _Chunk:
             self._members[external_id] = _member(row, roles.get(external_id, {}), teams.get(external_id, _NO_TEAMS))
             self._keys[external_id] = row[14]
 
+    def _load_refusals(self, selection: str, given: dict[str, Any]) -> None:
+        self._refused: dict[str, list[Refused]] = defaultdict(list)
+        if self._view.refusing:
+            sql = "SELECT external_id, digest, code, run FROM refusal WHERE directory = :d AND :range"
+            for external_id, *refused in self._view.range(sql, "external_id", selection, given):
+                self._refused[external_id].append(Refused(*refused))
+
     def _load_others(self) -> None:
         """Members who hold a key of this chunk's people without being linked to them."""
         held = self._keys
@@ -306,7 +337,7 @@ class _Chunk:
         """One person of the chunk."""
         row, member = self._users.get(external_id), self._members.get(external_id)
         if row is None:
-            return Subject(external_id, member=member)
+            return Subject(external_id, member=member, refused=tuple(self._refused.get(external_id, ())))
         _, state, evidence, scoped, key, body = row
         user: DirectoryUser = _decode(body)
         if state == "gone":
@@ -323,6 +354,7 @@ class _Chunk:
             renamed,
             tuple(sorted(self._rivals[external_id])) if external_id in self._rivals else (),
             _SCOPED[scoped],
+            tuple(self._refused[external_id]) if external_id in self._refused else (),
         )
 
     def _other(self, key: str, member: Member | None) -> tuple[Member | None, bool, bool]:

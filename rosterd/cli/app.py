@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from reconciler.errors import RunError
-from rosterd.cli import check, configuration, demo, member, members, reports, runs, simulate
+from rosterd.cli import check, configuration, decisions, demo, member, members, reports, runs, simulate
 from rosterd.cli.errors import ERROR, INTERRUPTED, Crash, report
 from rosterd.cli.invocation import Invocation
 from rosterd.cli.output import flush, say
@@ -57,6 +57,9 @@ for heading, name, function in (
     (SYNC, "check", check.check),
     (SYNC, "plan", runs.plan),
     (SYNC, "sync", runs.sync),
+    (SYNC, "approve", decisions.approve),
+    (SYNC, "reject", decisions.reject),
+    (SYNC, "undo", decisions.undo),
     (LOOK, "members", members.members),
     (LOOK, "reports", reports.reports),
     (LOOK, "report", reports.one),

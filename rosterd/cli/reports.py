@@ -26,7 +26,8 @@ class Format(StrEnum):
     html = "html"
 
 
-def _complete_run(context: typer.Context, incomplete: str) -> Iterator[str]:
+def complete_run(context: typer.Context, incomplete: str) -> Iterator[str]:
+    """Ids of runs that begin so."""
     from reconciler.errors import RunError
     from rosterd.settings import ConfigError
     from store.runs import reports as newest
@@ -75,7 +76,7 @@ def one(
     context: typer.Context,
     run: Annotated[
         str,
-        typer.Argument(metavar="RUN", help="Its id, or: latest.", autocompletion=_complete_run),
+        typer.Argument(metavar="RUN", help="Its id, or: latest.", autocompletion=complete_run),
     ],
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.text,
     as_json: Json = False,
@@ -90,7 +91,7 @@ def one(
     """
     settings = settings_of(context)
     with opened(settings) as store:
-        report = _found(store, run)
+        report = found_run(store, run)
         if as_json or form is not Format.text:
             write(_pieces(store, report, Format.json if as_json else form))
             flush()
@@ -98,7 +99,12 @@ def one(
             _show(store, report)
 
 
-def _found(store: "Store", run: str) -> "Report":
+def found_run(store: "Store", run: str) -> "Report":
+    """The run of this id, or the newest.
+
+    Raises:
+        Unknown: there is none.
+    """
     from store.runs import report_of
     from store.runs import reports as newest
 

@@ -62,7 +62,7 @@ def plan(
         if against is not None:
             raise typer.Exit(_compare(settings, store, wanted, against, as_json=as_json))
         report = run(settings, store, wanted, verify=full, apply=False, silent=as_json)
-        _print(settings, store, [report], as_json=as_json, one=True)
+        print_report(settings, store, report, as_json=as_json)
     raise typer.Exit(plan_code(report))
 
 
@@ -169,6 +169,11 @@ def _attempt(
         mode: Mode = "full" if verify else "incremental"
         return Failed(error, Report("", directory.workspace, directory.id, "manual", mode, "failed", began, now(),
                                     error=error.as_dict()))  # fmt: skip
+
+
+def print_report(settings: "Settings", store: "Store", report: "Report", *, as_json: bool) -> None:
+    """One run's report, with its actions."""
+    _print(settings, store, [report], as_json=as_json, one=True)
 
 
 def _print(

@@ -193,6 +193,9 @@ class WorkspaceSettings(Section):
     role: tuple[RoleAxis, ...] = Field(default=(), description="the role axes")
     role_rule: tuple[RoleRule, ...] = Field(default=(), description="constraints between axes")
     limits: Limits = Field(default=Limits(), description="safeguards")
+    approve_within: Duration = Field(
+        default=timedelta(hours=72), description="how long what a safeguard holds may be approved; then sync again"
+    )
 
     @model_validator(mode="before")
     @classmethod

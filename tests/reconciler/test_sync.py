@@ -27,6 +27,7 @@ class Ports:
     def __init__(self, *crowd: Subject, complete: Complete = WHOLE) -> None:
         self.crowd, self.complete = crowd, complete
         self.log: list[str] = []
+        self.stale: list[tuple[str, str]] = []
         self.told: list[tuple[str, int, int | None]] = []
         self.actions: list[Action] = []
         self.settled: list[str] = []
@@ -129,15 +130,24 @@ class Ports:
         self.log.append("close")
 
     # -- tasks
-    def record(self, actions: Iterable[Action], *, settled: Sequence[str], scope: dict[str, bool]) -> None:
+    def record(
+        self,
+        actions: Iterable[Action],
+        *,
+        settled: Sequence[str],
+        scope: dict[str, bool],
+        stale: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self.stale += stale
         if self.record_error is not None:
             raise self.record_error
         self.actions += actions
         self.settled += settled
         self.scope |= scope
 
-    def planned(self) -> None:
+    def planned(self) -> tuple[str, ...]:
         self.log.append("planned")
+        return ()
 
     def hold(self, holds: Iterable[Hold]) -> None:
         self.held = list(holds)
@@ -180,7 +190,7 @@ def test_one_pass_in_the_order_of_the_picture() -> None:
         "apply", "counts run", "finish",
     ]  # fmt: skip
     assert (report.state, report.mode, report.run, report.error) == ("succeeded", "incremental", "r1", None)
-    assert report.phases == {"pull": 0.5, "plan": 0.5, "apply": 0.5}
+    assert report.phases == {"pull": 0.5, "plan": 0.5, "guard": 0.5, "apply": 0.5}
     assert (report.transport.requests, report.warnings, report.complete) == (3, ("look out",), WHOLE)
     assert report.digest.startswith("sha256:")
 
@@ -274,7 +284,7 @@ def test_planning_writes_nothing_to_the_workspace() -> None:
     ports = Ports(LEAVER)
     report = run(ports, apply=False)
     assert ("apply" in ports.log, "counts plan" in ports.log) == (False, True)
-    assert (report.planned_only, list(report.phases)) == (True, ["pull", "plan"])
+    assert (report.planned_only, list(report.phases)) == (True, ["pull", "plan", "guard"])
 
 
 def test_what_trips_a_limit_is_held_before_the_first_write() -> None:

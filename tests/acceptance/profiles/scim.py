@@ -21,6 +21,7 @@ from reconciler.model import (
     MembersLeft,
     MembersSeen,
     Observation,
+    Questions,
     UserGone,
     UsersSeen,
     UserState,
@@ -100,10 +101,10 @@ class Endpoint:
         for end in ends.values():
             yield end
 
-    async def confirm(self, ids: Sequence[str], wanted: Wanted) -> AsyncIterator[Observation]:
-        """Nobody is missing from what is told."""
-        assert not ids, wanted
-        for one in ids:
+    async def confirm(self, questions: Questions, wanted: Wanted) -> AsyncIterator[Observation]:
+        """Nothing is missing from what is told."""
+        assert questions == Questions(), wanted
+        for one in questions.people:
             yield UserGone(one)
 
     async def check(self, wanted: Wanted) -> list[Finding]:  # noqa: ARG002 - the protocol's argument
