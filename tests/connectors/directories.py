@@ -17,7 +17,7 @@ from rosterd.simulators.web import Call, Endpoint, Refusal
 from tests.connectors.clock import Time
 
 NOTHING_EXPECTED = Expected()
-QUICK = Patience(first=0.01)  # all the attempts that there are, without the waiting between them
+QUICK = Patience(first=0.002)  # all the attempts that there are, without the waiting between them
 
 
 def connect(
