@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from reconciler.policy import GroupView, Policy
+from reconciler.policy import GroupView, Policy, TeamMapping
 
 MAX_DEPTH = 32  # deeper than any vendor allows; a guard, cycles are cut before it
 
@@ -11,7 +11,12 @@ def desired_teams(policy: Policy, refs: frozenset[str]) -> frozenset[str]:
     """The teams of a person whose configured groups are `refs`."""
     if not refs:
         return frozenset()
-    return frozenset(mapping.team for mapping in policy.teams if mapping.group in refs)
+    return frozenset(mapping.team for mapping in granting(policy, refs))
+
+
+def granting(policy: Policy, refs: frozenset[str]) -> Iterable[TeamMapping]:
+    """The mappings that put a person whose configured groups are `refs` into teams."""
+    return (mapping for mapping in policy.teams if mapping.group in refs)
 
 
 def undecided_teams(policy: Policy, view: GroupView) -> frozenset[str]:
@@ -49,3 +54,15 @@ def closure(group: str, children: Mapping[str, list[str]]) -> set[str]:
             break
         seen |= frontier
     return seen
+
+
+def route(direct: Iterable[str], goal: str, parents: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """The shortest way from one of the direct groups up to a group above them, both ends included; () when there is
+    none."""
+    ways: dict[str, tuple[str, ...]] = {group: (group,) for group in sorted(direct)}
+    frontier = [*ways]
+    while frontier and goal not in ways:
+        climbed = {up: (*ways[group], up) for group in frontier for up in sorted(parents.get(group, ()))}
+        frontier = [group for group in climbed if group not in ways]
+        ways = climbed | ways
+    return ways.get(goal, ())

@@ -43,7 +43,7 @@ _ADOPTING = (
     "SELECT external_id FROM mirror_user WHERE directory = :d AND match_key = :key AND match_key <> ''"
     " AND state = 'active'"
 )
-_MEMBER = (
+MEMBER = (
     "m.id, m.email, m.user_name, m.given_name, m.family_name, m.display_name, m.title, m.department, m.manager,"
     " m.attributes, m.active, m.managed, m.directory, m.external_id"
 )
@@ -93,7 +93,7 @@ class View:
         """Members of the workspace by id, with their roles and teams."""
         found: dict[str, Member] = {}
         for start in range(0, len(ids), 500):
-            sql = f"SELECT {_MEMBER} FROM member m WHERE m.workspace = :w AND m.id IN :ids"
+            sql = f"SELECT {MEMBER} FROM member m WHERE m.workspace = :w AND m.id IN :ids"
             given = {"w": self._policy.workspace, "ids": list(ids[start : start + 500])}
             found |= {row[0]: self._whole(row) for row in self._rows(sql, given)}
         return found
@@ -105,6 +105,11 @@ class View:
             " ORDER BY external_id LIMIT :n"
         )
         return self._chunks(ids, "", {}, open_end=True)
+
+    def one(self, external_id: str) -> Subject:
+        """One person, whether or not anything changed about them."""
+        found = self._subjects("(:one)", {"one": external_id, "lo": "", "hi": LAST})
+        return found[0] if found else Subject(external_id)
 
     def holders(self, axis: RoleAxis) -> Iterator[Subject | Member]:
         """Active holders of the protected value or a higher one; somebody whom this directory does not own first."""
@@ -122,19 +127,19 @@ class View:
         """One holder whom another directory manages; else those added by hand, or who in this directory adopts them."""
         sql = (
             # CROSS JOIN fixes the order on SQLite: from the few who hold the value to their members.
-            f"SELECT {_MEMBER}, m.{self.key_column} FROM member_role v CROSS JOIN member m WHERE m.no = v.member_no"
+            f"SELECT {MEMBER}, m.{self.key_column} FROM member_role v CROSS JOIN member m WHERE m.no = v.member_no"
             " AND m.workspace = :w AND m.active AND v.axis = :axis AND v.value IN :values"
         )
         here = {**given, "w": self._policy.workspace}
         for row in self._rows(f"{sql} AND m.managed AND m.directory <> :d LIMIT 1", here):
-            yield _member(row, {}, _NO_TEAMS)
+            yield member_of(row, {}, _NO_TEAMS)
         for row in self._rows(f"{sql} AND NOT m.managed", here):
             adopting = {"key": row[14] or ""}
             ids = f"{_ADOPTING} AND external_id > :lo ORDER BY external_id LIMIT :n"
             found = [one for chunk in self._chunks(ids, f"({_ADOPTING})", adopting) for one in chunk]
             yield from found
             if not found:
-                yield _member(row, {}, _NO_TEAMS)
+                yield member_of(row, {}, _NO_TEAMS)
 
     def _chunks(
         self, ids: str, selection: str, given: dict[str, Any], *, open_end: bool = False
@@ -213,7 +218,7 @@ class View:
         for start in range(0, len(keys), 500):
             # Pairs, because with "workspace = ?" beside an IN list SQLite walks the whole workspace.
             sql = (
-                f"SELECT m.{self.key_column}, {_MEMBER} FROM member m WHERE (m.workspace, m.{self.key_column}) IN :keys"
+                f"SELECT m.{self.key_column}, {MEMBER} FROM member m WHERE (m.workspace, m.{self.key_column}) IN :keys"
             )
             given = {"keys": [(self._policy.workspace, key) for key in keys[start : start + 500]]}
             found |= {row[0]: self._whole(row[1:]) for row in self._rows(sql, given)}
@@ -232,7 +237,7 @@ class View:
             m=row[0],
         )
         granted = frozenset(name for name, source in teams if source == self._policy.directory)
-        return _member(row, dict(roles), (frozenset(name for name, _ in teams), granted))
+        return member_of(row, dict(roles), (frozenset(name for name, _ in teams), granted))
 
     def belonging(self, external_ids: set[str]) -> set[str]:
         """Those of these directory users who are not out of scope for what they are: a service account that carries
@@ -306,12 +311,12 @@ class _Chunk:
             " JOIN team_member t ON t.member_no = m.no WHERE m.directory = :d AND :range GROUP BY m.external_id"
         )
         teams = {row[0]: view.teams_in(row[1]) for row in view.range(sql, "m.external_id", selection, given)}
-        sql = f"SELECT {_MEMBER}, m.{view.key_column} FROM member m WHERE m.directory = :d AND :range"
+        sql = f"SELECT {MEMBER}, m.{view.key_column} FROM member m WHERE m.directory = :d AND :range"
         self._members: dict[str, Member] = {}
         self._keys: dict[str, str | None] = {}
         for row in view.range(sql, "m.external_id", selection, given):
             external_id = row[13]
-            self._members[external_id] = _member(row, roles.get(external_id, {}), teams.get(external_id, _NO_TEAMS))
+            self._members[external_id] = member_of(row, roles.get(external_id, {}), teams.get(external_id, _NO_TEAMS))
             self._keys[external_id] = row[14]
 
     def _load_refusals(self, selection: str, given: dict[str, Any]) -> None:
@@ -375,7 +380,8 @@ _SCOPED: dict[Any, bool | None] = {None: None, 0: False, 1: True}
 _NO_TEAMS: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
 
-def _member(row: Any, roles: dict[str, str], teams: tuple[frozenset[str], frozenset[str]]) -> Member:
+def member_of(row: Any, roles: dict[str, str], teams: tuple[frozenset[str], frozenset[str]]) -> Member:
+    """A member from the columns of MEMBER, roles, and teams: all, and those that the directory gave."""
     return Member(
         row[0], Profile(*row[1:9], *((added(row[9]),) if row[9] else ())), bool(row[10]), bool(row[11]), row[12] or "",
         row[13] or "", roles, *teams,

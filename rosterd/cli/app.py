@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from reconciler.errors import RunError
-from rosterd.cli import check, configuration, decisions, demo, member, members, reports, runs, simulate
+from rosterd.cli import check, configuration, decisions, demo, member, members, reports, runs, simulate, why
 from rosterd.cli.errors import ERROR, INTERRUPTED, Crash, report
 from rosterd.cli.invocation import Invocation
 from rosterd.cli.output import flush, say
@@ -63,6 +63,7 @@ for heading, name, function in (
     (LOOK, "members", members.members),
     (LOOK, "reports", reports.reports),
     (LOOK, "report", reports.one),
+    (LOOK, "why", why.why),
 ):
     shape = simulate.WithFaults if name == "simulate" else None
     app.command(name, cls=shape, help=flowing(function.__doc__ or ""), rich_help_panel=heading)(function)

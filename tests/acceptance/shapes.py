@@ -63,6 +63,45 @@ CHECK = _object(
     findings=_list(_object(severity={"enum": ["ok", "warning", "error"]}, code=TEXT, message=TEXT, fix=TEXT)),
 )  # fmt: skip
 
+RUN_OF = _object(run=TEXT, directory=TEXT, began=MOMENT, ended={"anyOf": [MOMENT, {"type": "null"}]}, state=TEXT,
+                 planned_only=FLAG)  # fmt: skip
+VALUES, EVIDENCE = {"type": "object"}, {"enum": ["tombstone", "status", "scope", "absence", None]}
+WHY_CHANGE = _object(
+    kind={"enum": KINDS}, before=VALUES, after=VALUES, cause=TEXT, evidence=EVIDENCE,
+    state={"enum": ["planned", "held", "applied", "failed", "skipped"]}, code=TEXT, sentence=TEXT, run=TEXT, limit=TEXT,
+    cluster=TEXT, planned_only=FLAG,
+)  # fmt: skip
+WHY_ROLE = _object(
+    axis=TEXT, value=MAYBE_TEXT, because=TEXT, wanted=TEXT, wanted_because=TEXT, waits=TEXT, code=TEXT,
+    considered=_list(_object(
+        source=TEXT, offered=TEXT, value=TEXT,
+        lost={"enum": ["", "not_a_member", "absent", "not_a_value", "switched_off", "lower"]},
+    )),
+)  # fmt: skip
+WHY_DIRECTORY = _object(
+    directory=TEXT, run=TEXT, began=TEXT, external_id=TEXT,
+    state={"enum": ["active", "suspended", "pending", "unknown", "gone", None]}, evidence=EVIDENCE,
+    user={"type": ["object", "null"]}, linked=FLAG, incomplete=_list(TEXT), ways=_list(TEXT),
+    groups=_list(_object(id=TEXT, name=TEXT, direct=FLAG, path=_list(TEXT), mapped=FLAG)),
+    scope={"anyOf": [_object(inside={"type": ["boolean", "null"]}, sentence=TEXT), {"type": "null"}]},
+    matching={"anyOf": [_object(how=TEXT, sentence=TEXT, code=TEXT), {"type": "null"}]},
+    roles=_list(WHY_ROLE), teams=_list(_object(team=TEXT, member=FLAG, paths=_list(_list(TEXT)), why=TEXT)),
+    profile=_list(_object(name=TEXT, value=MAYBE_TEXT, wanted=TEXT, source=TEXT)),
+    recorded=_list(WHY_CHANGE), next=_list(WHY_CHANGE), waiting=_list(WHY_CHANGE),
+)  # fmt: skip
+WHY_MEMBER = _object(
+    id=TEXT, email=TEXT, active=FLAG, managed=FLAG, directory=MAYBE_TEXT, external_id=MAYBE_TEXT, roles=VALUES,
+    teams=_list(TEXT), by_hand=_list(TEXT), profile=VALUES, uncertain=_list(TEXT),
+)  # fmt: skip
+EXPLANATIONS = _list(_object(
+    asked=TEXT, workspace=TEXT, answer={**TEXT, "minLength": 1}, at={"anyOf": [RUN_OF, {"type": "null"}]},
+    member={"anyOf": [WHY_MEMBER, {"type": "null"}]}, directories=_list(WHY_DIRECTORY), notes=_list(TEXT),
+    history=_list(_object(
+        run=TEXT, began=MOMENT, directory=TEXT, kind={"enum": KINDS}, email=TEXT, before=VALUES, after=VALUES,
+        cause=TEXT, evidence=EVIDENCE, state=TEXT, code=TEXT, sentence=TEXT, times=COUNT, since=MOMENT,
+    )),
+))  # fmt: skip
+
 
 def holds(document: Any, shape: dict[str, Any]) -> Any:
     """The document, which is of this shape."""

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import hypothesis.strategies as st
 import msgspec
 import pytest
+from hypothesis import given
 
 from reconciler.model import JSON, DirectoryUser
 from reconciler.policy import GroupView, Policy, RoleAxis, RoleRule, RoleSource
-from reconciler.roles import desired_roles, recognised, values_of
+from reconciler.roles import Lost, Offer, considered, desired_roles, recognised, values_of
 from tests.builders import ROLE, policy, user, view
 
 ABSENT: JSON = object()
@@ -280,3 +282,59 @@ def test_values_of_an_attribute(raw: JSON, values: tuple[str, ...]) -> None:
 def test_recognised_answers_in_the_axis_own_spelling() -> None:
     axis = RoleAxis("role", ("Viewer", "Builder"), "Viewer", disabled=frozenset({"Builder"}))
     assert (recognised(axis, "VIEWER"), recognised(axis, "builder"), recognised(axis, "")) == ("Viewer", "", "")
+
+
+# -- what was considered ------------------------------------------------------------------------------------------
+
+LEVELS = RoleAxis("role", ("viewer", "editor", "admin", "owner"), "viewer", disabled=frozenset({"owner"}))
+SOURCES = (
+    RoleSource("role", "r", (("Ops", "admin"), ("Eng", "editor"), ("Top", "owner"), ("Odd", "emperor"))),
+    RoleSource("role", "r2"),
+)
+
+
+def losses(attribute: JSON, *groups: str) -> dict[str, tuple[str, Lost]]:
+    """What the sources offered, as value (or what was sent) and why it lost."""
+    who = user("ada", attributes={} if attribute is ABSENT else {"r": attribute})
+    asked = policy(axes=(LEVELS,), sources=SOURCES)
+    found = considered(asked, LEVELS, who, frozenset(groups), view=view())
+    return {f"{offer.source}={offer.offered}": (offer.value, offer.lost) for offer in found}
+
+
+def test_everything_that_was_considered_is_told_with_why_it_lost() -> None:
+    assert losses(["editor", "OWNER", "boss"], "Ops", "Top", "Odd") == {
+        "group Ops=admin": ("admin", ""),
+        "group Eng=editor": ("editor", "not_a_member"),
+        "group Top=owner": ("owner", "switched_off"),
+        "group Odd=emperor": ("emperor", "not_a_value"),
+        "attribute r=editor": ("editor", "lower"),
+        "attribute r=OWNER": ("", "switched_off"),
+        "attribute r=boss": ("", "not_a_value"),
+        "attribute r2=": ("", "absent"),
+    }
+
+
+@pytest.mark.parametrize(("sent", "shown"), [(None, ""), (True, "True"), ([], "[]"), ("", "")])
+def test_a_value_that_says_nothing_is_told_as_it_was_sent(sent: JSON, shown: str) -> None:
+    assert losses(sent)[f"attribute r={shown}"] == ("", "not_a_value")
+
+
+@given(
+    groups=st.frozensets(st.sampled_from(["Ops", "Eng", "Top", "Odd"])),
+    sent=st.lists(st.sampled_from(["viewer", "editor", "ADMIN", "owner", "boss", ""]), max_size=3),
+)
+def test_what_wins_among_what_was_considered_is_the_role(groups: frozenset[str], sent: list[str]) -> None:
+    asked = policy(axes=(LEVELS,), sources=SOURCES)
+    who = user("ada", attributes={"r": sent})
+    offers = considered(asked, LEVELS, who, groups, view=view())
+    granted = desired_roles(asked, who, groups, view=view(), current={})["role"]
+    winners = [offer for offer in offers if not offer.lost]
+    assert {offer.value for offer in winners} == ({granted.value} if winners else set())
+    assert granted.source == (winners[0].source if winners else "default: no source grants more")
+    assert all(LEVELS.rank(offer.value) < LEVELS.rank(granted.value) for offer in offers if offer.lost == "lower")
+
+
+def test_an_offer_is_whole_as_json() -> None:
+    assert msgspec.to_builtins(Offer("group Ops", "admin", "admin")) == {
+        "source": "group Ops", "offered": "admin", "value": "admin", "lost": "",
+    }  # fmt: skip

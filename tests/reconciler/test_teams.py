@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.policy import TeamMapping
-from reconciler.teams import MAX_DEPTH, desired_teams, undecided_teams, view_of
+from reconciler.teams import MAX_DEPTH, desired_teams, route, undecided_teams, view_of
 from tests.builders import policy, view
 
 MAPPED = policy(
@@ -85,3 +85,20 @@ def test_a_person_counts_for_all_their_groups() -> None:
     found = view_of({"Eng": "g1", "Ops": "g2"}, nested=[("g1", "g3")], names={"Eng": "Engineers"})
     assert found.refs_of(("g3", "g2", "other")) == {"Eng", "Ops"}
     assert found.refs_of(()) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("direct", "goal", "way"),
+    [
+        (("a",), "a", ("a",)),
+        (("a",), "c", ("a", "b", "c")),
+        (("a", "b"), "c", ("b", "c")),
+        (("a",), "x", ()),
+        ((), "a", ()),
+        (("d",), "c", ("d", "c")),
+        (("e",), "f", ("e", "f")),
+    ],
+)
+def test_the_shortest_way_up_to_a_group(direct: tuple[str, ...], goal: str, way: tuple[str, ...]) -> None:
+    parents = {"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a", "c"], "e": ["f"], "f": ["e"]}
+    assert route(direct, goal, parents) == way
