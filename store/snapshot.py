@@ -136,7 +136,8 @@ class View:
         for row in self._rows(f"{sql} AND NOT m.managed", here):
             adopting = {"key": row[14] or ""}
             ids = f"{_ADOPTING} AND external_id > :lo ORDER BY external_id LIMIT :n"
-            found = [one for chunk in self._chunks(ids, f"({_ADOPTING})", adopting) for one in chunk]
+            sharing = (one for chunk in self._chunks(ids, f"({_ADOPTING})", adopting) for one in chunk)
+            found = [one for one in sharing if one.member is None]  # who has a member adopts no other
             yield from found
             if not found:
                 yield member_of(row, {}, _NO_TEAMS)

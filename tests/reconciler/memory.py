@@ -91,7 +91,8 @@ class Workspace:
     def holders(self, axis: RoleAxis, crowd: Iterable[Subject]) -> list[Subject | Member]:
         """Active holders of the protected value."""
         linked = {who.member.id: who for who in crowd if who.member is not None}
-        adopting = {who.other.id: who for who in crowd if who.other is not None and not who.other.managed}
+        alone = (who for who in crowd if who.member is None)  # who has a member adopts no other
+        adopting = {who.other.id: who for who in alone if who.other is not None and not who.other.managed}
         active = [each for each in self.members.values() if each.active and each.roles.get(axis.axis) == "admin"]
         return [linked.get(each.id) or adopting.get(each.id) or each for each in active]
 

@@ -9,13 +9,13 @@ import pytest
 
 from reconciler.guard import Hold
 from reconciler.plan import Action, Step
-from reconciler.policy import RoleAxis
+from reconciler.policy import RoleAxis, Scope
 from store import Store
 from store import runs as runs_module
 from store.leases import Held
 from store.runs import actions_of
 from store.workspace import roster
-from tests.builders import ROLE, Directory, by_hand, member, people, policy, sync
+from tests.builders import ROLE, Directory, admins, by_hand, changes, member, people, policy, sync
 from tests.store.plans import action, applied, begin, create, deactivate, demote, everybody, rename
 from tests.store.workspaces import add, edit
 
@@ -134,6 +134,21 @@ def test_an_axis_without_protection_loses_its_last_holder(store: Store) -> None:
     assert applied(store, demote("ada"), deactivate("ada"), asked=asked) == {
         "set_role ada": "applied", "deactivate ada": "applied",
     }  # fmt: skip
+
+
+def test_an_admin_of_whose_address_somebody_elses_change_speaks_is_still_one(store: Store) -> None:
+    """Regression: a leaver with the address of an admin who was added by hand counted as that admin's departure, and
+    another admin had to stay for one run more than needed."""
+    asked = policy(scope=Scope(groups=("Staff",)))
+    directory = Directory()
+    directory.hire("ada", "cyd", "dan", groups=["Staff"])
+    directory.join("ada", groups=["Admins"])
+    sync(store, directory, asked)
+    add(store, by_hand("bob", "admin"))
+    directory.change("cyd", email="bob@acme.com")
+    directory.leave("ada", "cyd", groups=["Staff"])
+    assert changes(store, sync(store, directory, asked)) == [("deactivate", "ada", False), ("deactivate", "cyd", False)]
+    assert admins(store) == {"bob"}
 
 
 def test_two_writers_at_once_do_not_take_both_admins(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
