@@ -2,7 +2,8 @@
 
 People stream through, two outcomes of each; what differs is folded into a `Difference` for each pair of what changes
 and why, with a few examples, so that memory follows the number of reasons and not of people. The reasons are in
-reasons.py; a limit that holds part of one plan and not of the other is a difference too.
+reasons.py; a limit that holds part of one plan and not of the other is a difference too. People are decided one by one:
+of a leaver whose member their new account takes over in the same plan, both are told about.
 """
 
 from collections.abc import Iterable, Iterator
