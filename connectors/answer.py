@@ -22,25 +22,26 @@ class Answer:
 
 # -- what cannot be kept ------------------------------------------------------------------------------------------
 
-# An escaped pair of surrogates is a character; a NUL, or one surrogate alone, is a text that PostgreSQL does not take
-# and UTF-8 does not have. The first alternative steps over an escaped backslash, after which a "u" is only a letter.
+# A NUL, or half of a pair of surrogates, is a text that PostgreSQL does not take and UTF-8 does not have; U+001E and
+# U+001F separate texts in the store. An escaped pair of surrogates is a character. The first alternative steps over an
+# escaped backslash, after which a "u" is only a letter.
 _ESCAPES = re.compile(
-    rb"\\\\|(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u0000|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+    rb"\\\\|(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|\\u00(?:00|1[eEfF])|\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
 )
-_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
-_UNKEPT = re.compile("[\0\ud800-\udfff]")
+_SUSPECT = re.compile(rb"\\u(?:00(?:00|1[eEfF])|[dD][89a-fA-F])")
+_UNKEPT = re.compile("[\0\x1e\x1f\ud800-\udfff]")
 
 
 def kept_json(body: bytes) -> bytes:
-    """JSON without NULs and lone surrogates in its texts, ids and names of fields included; the same object if it has
-    none."""
+    """JSON without those in its texts, ids and names of fields included; the same object if it has none."""
     if b"\\" not in body or _SUSPECT.search(body) is None:
         return body
     return _ESCAPES.sub(lambda found: found[0] if found[1] or found[0] == rb"\\" else b"", body)
 
 
 def kept_text(text: str) -> str:
-    """A text without NULs and lone surrogates."""
+    """A text without those."""
     return _UNKEPT.sub("", text)
 
 

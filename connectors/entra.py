@@ -355,7 +355,7 @@ class Entra(Reader):
                 yield GroupsSeen(each(page.value, to_group, "GET /v1.0/groups"))
 
     async def _members(self, group: str) -> AsyncGenerator[MembersSeen, None]:
-        async with aclosing(self._pages(_MEMBERS.format(group), MEMBERS_PAGE, judge_group)) as found:
+        async with aclosing(self._pages(_MEMBERS.format(quote(group, safe="")), MEMBERS_PAGE, judge_group)) as found:
             async for page in found:
                 users = tuple([member.id for member in page.value if member.kind == USER])
                 groups = tuple([member.id for member in page.value if member.kind == GROUP])

@@ -296,7 +296,7 @@ class Okta(Reader):
                 yield GroupsSeen(found)
 
     async def _members(self, group: str) -> AsyncGenerator[MembersSeen, None]:
-        async with aclosing(self._pages(_MEMBERS.format(group), judge_group)) as answers:
+        async with aclosing(self._pages(_MEMBERS.format(quote(group, safe="")), judge_group)) as answers:
             async for answer in answers:
                 yield MembersSeen(group, _decode_members(answer, group))
 

@@ -23,7 +23,9 @@ from store.profiles import added
 
 CHUNK = 2000  # people at a time: about 10 MB of Python objects
 REMEMBERED = 20_000  # different sets of groups, roles or teams kept parsed
-_BETWEEN = "\x1f"  # ASCII unit separator: between the joined texts of one person
+# Between the joined texts of one person, and inside of one. No text that is joined may hold them: connectors drop them
+# (answer.py), configuration refuses them, staging does not take a group whose id has one.
+BETWEEN, _WITHIN = "\x1f", "\x1e"
 _T = TypeVar("_T")
 LAST = "\U0010ffff"  # sorts after every id, byte by byte
 
@@ -178,23 +180,24 @@ class View:
         # A selection is bounded by the range itself; with both conditions SQLite would walk the whole range.
         where = f"{column} IN {selection}" if selection else f"{column} > :lo AND {column} <= :hi"
         joined = "group_concat(\\1, char(31))" if self._store.sqlite else "string_agg(\\1, chr(31))"
-        written = re.sub(r":join\(([^()]*)\)", joined, sql).replace(":equals", "'='").replace(":range", where)
+        within = "char(30)" if self._store.sqlite else "chr(30)"
+        written = re.sub(r":join\(([^()]*)\)", joined, sql).replace(":within", within).replace(":range", where)
         return self._rows(written, given)
 
     def groups_in(self, text: str) -> tuple[str, ...]:
         """Group ids from a joined text."""
-        return self._memo("groups", text, lambda: tuple(text.split(_BETWEEN)))
+        return self._memo("groups", text, lambda: tuple(text.split(BETWEEN)))
 
     def roles_in(self, text: str) -> dict[str, str]:
-        """Values by axis from a joined text of axis=value."""
-        return self._memo("roles", text, lambda: dict(role.split("=", 1) for role in text.split(_BETWEEN)))
+        """Values by axis from a joined text of axis and value."""
+        return self._memo("roles", text, lambda: dict(role.split(_WITHIN, 1) for role in text.split(BETWEEN)))
 
     def teams_in(self, text: str) -> tuple[frozenset[str], frozenset[str]]:
-        """(all team names, those that this directory gave) from a joined text of team id=source."""
+        """(all team names, those that this directory gave) from a joined text of team id and source."""
         return self._memo("teams", text, lambda: self._teams(text))
 
     def _teams(self, text: str) -> tuple[frozenset[str], frozenset[str]]:
-        pairs = [pair.split("=", 1) for pair in text.split(_BETWEEN)]
+        pairs = [pair.split(_WITHIN, 1) for pair in text.split(BETWEEN)]
         names = self._team_names
         granted = frozenset(names[team] for team, source in pairs if source == self._policy.directory)
         return frozenset(names[team] for team, _ in pairs), granted
@@ -303,12 +306,12 @@ class _Chunk:
     def _load_members(self, selection: str, given: dict[str, Any]) -> None:
         view = self._view
         sql = (
-            "SELECT m.external_id, :join(v.axis || :equals || v.value) FROM member m"
+            "SELECT m.external_id, :join(v.axis || :within || v.value) FROM member m"
             " JOIN member_role v ON v.member_no = m.no WHERE m.directory = :d AND :range GROUP BY m.external_id"
         )
         roles = {row[0]: view.roles_in(row[1]) for row in view.range(sql, "m.external_id", selection, given)}
         sql = (
-            "SELECT m.external_id, :join(t.team_id || :equals || t.source) FROM member m"
+            "SELECT m.external_id, :join(t.team_id || :within || t.source) FROM member m"
             " JOIN team_member t ON t.member_no = m.no WHERE m.directory = :d AND :range GROUP BY m.external_id"
         )
         teams = {row[0]: view.teams_in(row[1]) for row in view.range(sql, "m.external_id", selection, given)}

@@ -11,6 +11,7 @@ from hashlib import blake2b
 import msgspec
 from sqlalchemy import text
 
+from reconciler.errors import StoreError
 from reconciler.model import (
     CollectionEnd,
     Completeness,
@@ -36,6 +37,7 @@ from store.leases import Held
 from store.mirror import groups_of
 from store.promotion import Promotion
 from store.questions import MOST, TABLES, Inquiry
+from store.snapshot import BETWEEN
 
 # Staging is only appended to: a key on a table with bodies costs ten times the insert. Promotion makes the indexes, in
 # one sort, and drops what came twice; `seq` says which sight was the later.
@@ -57,6 +59,8 @@ _INDEXES = {
     "stage_edge": "member_id, group_id, nested",  # the order in which the mirror keeps them
 }
 BUFFER = 50_000  # memberships kept in memory, about 10 MB, until their group ends
+_TWICE = "the members of {} ended twice"
+_NO_CONNECTOR = "a connector drops such characters (connectors/answer.py): one that does not has an error"
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -76,7 +80,7 @@ class Staging:
         self._ends = Ends()
         self._seen = self._seq = 0
         self._kept: dict[str, tuple[list[str], list[str]]] = {}
-        self._settled: list[tuple[str, bool, bool, str | None]] = []
+        self._settled: dict[str, tuple[str, bool, bool, str | None]] = {}
         self._buffered = 0
         self._spilled: set[str] = set()
         self._digests: dict[str, str] = {}
@@ -162,6 +166,8 @@ class Staging:
     def _members(self, group: str, users: tuple[str, ...], groups: tuple[str, ...]) -> None:
         """Keeps a group's memberships until it ends, to see whether anything changed; a huge group goes straight to
         the staging table and is compared there."""
+        if BETWEEN in group:
+            raise StoreError(f"the id of a group holds a separator of the store: {group!r}", fix=_NO_CONNECTOR)
         people, children = self._kept.setdefault(group, ([], []))
         people += users
         children += groups
@@ -187,8 +193,13 @@ class Staging:
         same = digest is not None and digest == self._digests.get(end.group)
         if not same:
             self._insert_edges(end.group, people, children)
-        if end.completeness is not Completeness.DELTA:
-            self._settled.append((end.group, end.completeness is Completeness.COMPLETE, same, digest))
+        if end.completeness is Completeness.DELTA:
+            return
+        settled = (end.group, end.completeness is Completeness.COMPLETE, same, digest)
+        if end.group in self._settled:  # of members that came to an end and went on nothing is concluded
+            self._ends.add(CollectionEnd("members", Completeness.PARTIAL, end.group, _TWICE.format(end.group)))
+            settled = (end.group, False, False, None)
+        self._settled[end.group] = settled
 
     def questions(self, *, thorough: bool, most: int = MOST) -> Iterator[Questions]:
         """What is asked for by id, at most so many of each kind, in rounds; what is taken from here on are answers."""
@@ -207,14 +218,14 @@ class Staging:
     @property
     def _changed(self) -> bool:
         """Whether a group was read whole and is not as it was."""
-        return any(complete and not same for _, complete, same, _ in self._settled)
+        return any(complete and not same for _, complete, same, _ in self._settled.values())
 
     def _prepare(self) -> None:
         """The pull is through: indexes, and what the groups that changed have lost."""
         if self._prepared:
             return
         self._prepared = True
-        self._insert("stage_end", 4, self._settled)
+        self._insert("stage_end", 4, [*self._settled.values()])
         with self._transaction():
             for table, columns in _INDEXES.items():
                 self._connection.exec_driver_sql(f"CREATE INDEX {table}_index ON {table} ({columns})")
@@ -278,8 +289,7 @@ _LOST = (
 
 def _digest(people: list[str], children: list[str]) -> str:
     """The same for the same members, in whatever order and however often they came."""
-    seed = "\x1d".join("\x1f".join(sorted(set(ids))) for ids in (people, children))
-    return blake2b(seed.encode(), digest_size=16).hexdigest()
+    return blake2b(_encode([sorted(set(ids)) for ids in (people, children)]), digest_size=16).hexdigest()
 
 
 _DIGESTS = (

@@ -162,7 +162,15 @@ FieldName = Annotated[
     ),
     WithJsonSchema({"type": "string", "pattern": f"^{_FIELD.pattern}$"}),
 ]
-Text = Annotated[str, Field(min_length=1)]
+
+
+def _without_controls(text: str) -> str:
+    if any(sign < " " or sign == "\x7f" for sign in text):
+        raise complaint("control_character", "a text holds a control character", "leave it out")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_without_controls)]
 
 
 class Limit(Section):

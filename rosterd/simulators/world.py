@@ -1,8 +1,9 @@
 """A made-up directory: people and groups, and the changes that can happen to them. Knows no vendor's JSON and no HTTP.
 
 A world belongs to one kind of directory because kinds differ in what can be: ids have the vendor's shape, Okta groups
-are flat, an Okta leaver is deactivated and stays listed in their groups, a Google or Entra leaver goes to the bin. How
-a world looks on the wire is okta.py, entra.py, google.py; where a new one comes from is generation.py.
+are flat, an Okta leaver is deactivated and stays listed in their groups, a Google or Entra leaver goes to the bin. What
+an account and a group are is records.py; how a world looks on the wire is okta.py, entra.py, google.py; where a new one
+comes from is generation.py.
 
 Everything is deterministic: ids follow from seed and number, time from a counter that moves one second per change
 (set `World.clock` for another time). Change people and groups through the methods only: they keep the caches honest.
@@ -13,80 +14,16 @@ import datetime as dt
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args
-
-import msgspec
+from typing import Any
 
 from rosterd.simulators import ids
 from rosterd.simulators.journal import EVERYTHING, KEPT, Change, Journal
+from rosterd.simulators.records import KINDS, STATUSES, Group, Kind, Person, UnknownError, stamp
 
-Kind = Literal["google", "entra", "okta"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+__all__ = ["BEGAN", "KINDS", "STATUSES", "Group", "Kind", "Person", "UnknownError", "World", "stamp"]
 
-# What a person can be, per kind. "deleted" is the bin (Google: 20 days, Entra: 30 days); Okta has none.
-STATUSES: dict[Kind, tuple[str, ...]] = {
-    "google": ("active", "suspended", "archived", "deleted"),
-    "entra": ("active", "suspended", "deleted"),
-    "okta": ("active", "suspended", "staged", "provisioned", "recovery", "password_expired", "locked_out", "activating",
-             "deprovisioned"),
-}  # fmt: skip
 BEGAN = dt.datetime(2026, 1, 5, 9, 0, tzinfo=dt.UTC)
 _TEXT_FIELDS = ("given_name", "family_name", "email", "user_name", "title", "department")
-
-
-class UnknownError(LookupError):
-    """There is no such person or group; `key` is what was asked for."""
-
-    def __init__(self, what: str, key: str) -> None:
-        super().__init__(f"no {what} {key!r}")
-        self.key = key
-
-
-class Person(msgspec.Struct, omit_defaults=True, gc=False):
-    """One account. Times are "2026-01-05T09:00:00.000Z"; `manager` is a person's id; `attributes` are custom ones
-    by bare name ("jamie_role") or, for a Google schema other than "Jamie", "Schema.field"."""
-
-    seq: int
-    id: str
-    user_name: str
-    email: str
-    given_name: str
-    family_name: str
-    created: str
-    updated: str
-    status_changed: str
-    title: str = ""
-    department: str = ""
-    status: str = "active"
-    guest: bool = False
-    manager: str = ""
-    attributes: dict[str, Any] = {}
-    former_groups: list[str] = []  # Entra gives a restored account its groups back
-    aliases: list[str] = []  # Google keeps an old address as an alias
-
-    @property
-    def display_name(self) -> str:
-        return f"{self.given_name} {self.family_name}".strip()
-
-
-class Group(msgspec.Struct, omit_defaults=True, gc=False):
-    """One group. `members` maps ids of people and of nested groups to a number that grows with each joining."""
-
-    seq: int
-    id: str
-    name: str
-    email: str
-    created: str
-    updated: str
-    membership_updated: str
-    description: str = ""
-    members: dict[str, int] = {}
-    owners: list[str] = []
-
-
-def stamp(moment: dt.datetime) -> str:
-    """Milliseconds and Z, as Okta and Google write times."""
-    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class World:

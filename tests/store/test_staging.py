@@ -326,6 +326,42 @@ def test_what_becomes_of_memberships(store: Store, second: list[list[Observation
     assert {"/".join(edge) for edge in edges(store)} == expected
 
 
+@pytest.mark.parametrize(
+    ("twice", "expected"),
+    [
+        ([members("Eng", "ada", "bob"), members("Eng", "ada")], {"Eng/ada", "Eng/bob"}),  # the first as it was
+        ([members("Eng", "ada"), members("Eng", "eve")], {"Eng/ada", "Eng/bob", "Eng/eve"}),
+        ([members("Eng", "ada", end=PART), members("Eng", "ada")], {"Eng/ada", "Eng/bob"}),
+        ([members("Eng", "ada"), members("Eng", "ada", end=PART)], {"Eng/ada", "Eng/bob"}),
+    ],
+)
+def test_of_a_group_that_ended_twice_nothing_is_concluded(
+    store: Store, twice: list[list[Observation]], expected: set[str]
+) -> None:
+    """Regression: PostgreSQL refused the promotion, and SQLite believed whichever end it found first."""
+    pull(store, users("ada", "bob"), groups("Eng"), members("Eng", "ada", "bob"))
+    complete = pull(store, users("ada", "bob"), groups("Eng"), *twice)
+    assert {"/".join(edge) for edge in edges(store)} == expected
+    assert (complete.memberships, complete.incomplete_groups) == (False, ("Eng",))
+    assert "the members of Eng ended twice" in complete.reasons
+    whole = pull(store, users("ada", "bob"), groups("Eng"), members("Eng", "ada"))
+    assert (whole.memberships, {"/".join(edge) for edge in edges(store)}) == (True, {"Eng/ada"})
+
+
+@pytest.mark.parametrize(("before", "after"), [(["a\x1fb"], ["a", "b"]), (["a", "b\x1d"], ["a\x1d", "b"])])
+def test_members_whose_ids_hold_separators_are_told_apart(store: Store, before: list[str], after: list[str]) -> None:
+    """Regression: ids were joined for the digest, so that two groups of members could look like one."""
+    pull(store, users("ada"), groups("Eng"), members("Eng", *before))
+    pull(store, users("ada"), groups("Eng"), members("Eng", *after))
+    assert edges(store) == {("Eng", name) for name in after}
+
+
+def test_a_group_whose_id_could_be_taken_for_two_is_refused(store: Store) -> None:
+    with pytest.raises(StoreError, match="separator"):
+        pull(store, users("ada"), groups("Eng\x1fOps"), members("Eng\x1fOps", "ada"))
+    assert edges(store) == set()
+
+
 def test_large_groups_are_staged_on_the_way_and_come_out_the_same(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
