@@ -44,10 +44,10 @@ def known(
     """
     with store.read() as connection:
         reading = Reading(store, connection, until=at, configured=configured or {})
-        scoped = workspace if at is None else _workspace_of(connection, at)
+        asked_about = {workspace, None if at is None else _workspace_of(connection, at)} - {None}
         found = []
         for each, directories in _directories(connection).items():
-            if scoped in (None, each):
+            if asked_about <= {each}:
                 found += _Workspace(reading, each, directories).known(asked)
         return found
 

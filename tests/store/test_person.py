@@ -95,12 +95,13 @@ def test_a_member_added_by_hand_is_known_without_any_directory(store: Store) -> 
 
 
 def test_one_address_in_two_workspaces_is_two_people(store: Store) -> None:
-    sync(store, Directory("ada"))
+    run = sync(store, Directory("ada"))
     sync(store, Directory("ada"), policy(workspace="globex", directory="globex-okta"))
     add(store, by_hand("eve"), workspace="initech")
     assert [each.workspace for each in who(store, "ada@acme.com")] == ["acme", "globex"]
     assert one(store, "ada@acme.com", workspace="globex").standings[0].directory == "globex-okta"
-    assert who(store, "eve@acme.com", workspace="acme") == []
+    assert who(store, "eve@acme.com", workspace="acme") == who(store, "ada", workspace="globex", at=run) == []
+    assert one(store, "ada@acme.com", at=run).workspace == "acme"
     assert workspaces(store) == ["acme", "globex", "initech"]
 
 
