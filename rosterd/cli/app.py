@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from reconciler.errors import RunError
-from rosterd.cli import check, configuration, decisions, demo, member, members, reports, runs, simulate, why
+from rosterd.cli import check, configuration, decisions, demo, limits, member, members, reports, runs, simulate, why
 from rosterd.cli.errors import ERROR, INTERRUPTED, Crash, report
 from rosterd.cli.invocation import Invocation
 from rosterd.cli.output import flush, say
@@ -68,6 +68,7 @@ for heading, name, function in (
     shape = simulate.WithFaults if name == "simulate" else None
     app.command(name, cls=shape, help=flowing(function.__doc__ or ""), rich_help_panel=heading)(function)
 app.add_typer(member.app, name="member", rich_help_panel=BY_HAND)
+app.add_typer(limits.app, name="limits", rich_help_panel=LOOK)
 app.add_typer(configuration.app, name="config", rich_help_panel=SET_UP)
 
 

@@ -80,3 +80,19 @@ def test_a_run_is_taken_back_and_not_done_again(tmp_path: Path) -> None:
         again = acme.here("sync", "--json")
         assert (again.code, {action["code"] for action in again.json["actions"]}) == (0, {"undone"})
         assert inactive(acme) == before
+
+
+def test_limits_are_tried_on_the_runs_that_were_made(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, "okta", world=people(20)) as acme:
+        assert acme.here("limits", "test", "--json").json == {"days": 30.0, "runs": [], "held_runs": 0, "held": 0}
+        acme.here("sync")
+        leaving(acme, 3)
+        acme.here("sync")
+        assert acme.here("limits", "test", "--json").json["held_runs"] == 0
+        acme.file.write_text(acme.file.read_text().replace("[[directory]]", f"{CAREFUL}\n[[directory]]", 1))
+        found = acme.run("limits", "test", "--json")
+        assert (found.code, found.json["held_runs"], found.json["held"]) == (0, 1, 3), found.err
+        (run,) = [run for run in found.json["runs"] if run["held"]]
+        assert [hold["limit"] for hold in run["holds"]] == ["deactivate"]
+        text = acme.here("limits", "test")
+        assert "1 of 2 runs in the last 30 days would have been held" in text.out
