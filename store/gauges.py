@@ -12,7 +12,7 @@ from store.database import Store, scalar
 from store.leases import stamp
 
 _USED = (
-    "SELECT coalesce(sum(number), 0) FROM run_tally WHERE workspace = :w AND ended > :since AND step = :step"
+    "SELECT coalesce(sum(number), 0) FROM run_tally WHERE workspace = :w AND ended > :since AND ended <= :now AND step = :step"
     " AND state = 'applied'"
 )
 
@@ -39,7 +39,7 @@ def managed(connection: Connection, workspace: str) -> int:
 def used(connection: Connection, workspace: str, step: Step, seconds: int, *, now: str) -> int:
     """How many changes of a step were applied to a workspace in the seconds before `now`."""
     since = stamp(datetime.fromisoformat(now) - timedelta(seconds=seconds))
-    return int(scalar(connection, _USED, w=workspace, since=since, step=int(step)))
+    return int(scalar(connection, _USED, w=workspace, since=since, now=now, step=int(step)))
 
 
 def _team_sizes(connection: Connection, workspace: str, teams: Collection[str]) -> dict[str, int]:

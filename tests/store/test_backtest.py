@@ -38,7 +38,7 @@ def story(store: Store, made_under: Policy) -> None:
 
 def test_runs_are_judged_by_the_limits_of_today(store: Store) -> None:
     story(store, limited())
-    planned = [16, 2, 3, 4]
+    planned = [10, 2, 3, 4]
     assert judged(store, limited()) == [(count, 0) for count in planned]
     assert judged(store, limited(deactivate=Limit(count=3))) == [(10, 0), (2, 0), (3, 3), (4, 0)]
     assert judged(store, limited(create=Limit(count=10))) == [(10, 10), (2, 0), (3, 0), (4, 0)]
