@@ -12,8 +12,8 @@ from store.database import Store, scalar
 from store.leases import stamp
 
 _USED = (
-    "SELECT coalesce(sum(number), 0) FROM run_tally WHERE workspace = :w AND ended > :since AND ended <= :now AND step = :step"
-    " AND state = 'applied'"
+    "SELECT coalesce(sum(number), 0) FROM run_tally WHERE workspace = :w AND ended > :since AND ended <= :now"
+    " AND step = :step AND state = 'applied'"
 )
 
 
