@@ -33,8 +33,9 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def digest(wanted: Wanted, *parts: str) -> str:
-    """Of everything that decides what a read reports, besides time."""
-    selected = [_VERSION, *parts, sorted(wanted.groups), sorted(wanted.attributes), wanted.nested]
+    """Of everything that decides what a read reports, besides time and groups: those that are newly wanted are read
+    whole (`to_read`), those that are no longer are followed until everything is read again."""
+    selected = [_VERSION, *parts, sorted(wanted.attributes), wanted.nested]
     return sha256(msgspec.json.encode(selected)).hexdigest()[:32]
 
 
@@ -49,7 +50,7 @@ def opened(text: str, expected: str) -> Place:
     except msgspec.DecodeError as exc:
         raise Resync("the cursor of the last read is not readable; everything is read again") from exc
     if place.digest != expected:
-        raise Resync("groups, attributes or the address changed since the last read; everything is read again")
+        raise Resync("attributes or the address changed since the last read; everything is read again")
     return place
 
 
@@ -61,7 +62,7 @@ def to_read(wanted: Wanted, groups: Iterable[DirectoryGroup], place: Place, gone
     """Groups whose members have to be read whole: wanted, and not followed yet.
 
     Args:
-        wanted: with what the mirror resolved so far.
+        wanted: with what its names mean among the groups that the mirror knows.
         groups: those that changed; a new or renamed one may now be one that is mentioned.
         place: where the read began.
         gone: groups that are deleted now.

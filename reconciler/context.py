@@ -8,17 +8,19 @@ import msgspec
 from reconciler.model import DirectoryUser, Frozen
 from reconciler.policy import GroupView, Policy
 from reconciler.roles import Grant, desired_roles
-from reconciler.teams import desired_teams
+from reconciler.teams import desired_teams, kept_teams
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 _REMEMBERED = 20_000  # different sets of groups
 
 
 class Membership(Frozen, frozen=True):
-    """What a set of direct groups comes to: the configured refs and the teams."""
+    """What a set of direct groups comes to: the configured refs, the teams, and teams that are not left although no
+    mapping gives them any more."""
 
     refs: frozenset[str]
     teams: frozenset[str]
+    kept: frozenset[str]
 
 
 class Roles(Frozen, frozen=True):
@@ -54,7 +56,8 @@ class Context(Frozen, frozen=True):
             if len(self.seen) >= _REMEMBERED:
                 self.seen.clear()
             refs = self.view.refs_of(groups)
-            found = self.seen[groups] = Membership(refs, desired_teams(self.policy, refs))
+            kept = kept_teams(self.policy, self.view, refs)
+            found = self.seen[groups] = Membership(refs, desired_teams(self.policy, refs), kept)
         return found
 
     def roles(self, user: DirectoryUser, refs: frozenset[str], current: dict[str, str]) -> Roles:

@@ -15,7 +15,7 @@ from reconciler.model import JSON, Evidence, Frozen, Member, Profile, UserState,
 from reconciler.plan import Action, Kind, Plan, Step
 from reconciler.policy import Policy, RoleAxis, described, desired_profile, out_of_scope
 from reconciler.roles import Grant
-from reconciler.teams import undecided_teams
+from reconciler.teams import undecided_teams, why_leaving
 
 _GONE = "no longer in the directory"
 _SHORT = "one of the synced groups"
@@ -98,14 +98,14 @@ def _follow(context: Context, subject: Subject, found: Match, belongs: Membershi
     if member is None:
         actions = [_create(policy, subject.external_id, profile, roles.grants, parks=found.parks)]
         new = Member(actions[0].member, profile)
-        return actions + (_teams(context, subject.external_id, new, belongs.teams) if belongs.teams else [])
+        return actions + (_teams(context, subject.external_id, new, belongs) if belongs.teams else [])
     actions = _standing(policy, subject.external_id, member, found)
     if member.profile != profile:
         actions += _updates(policy, subject.external_id, member, profile, parks=found.parks)
     if roles.differ:
         actions += _roles(context, subject.external_id, member, roles.grants)
     if belongs.teams != member.granted:
-        actions += _teams(context, subject.external_id, member, belongs.teams)
+        actions += _teams(context, subject.external_id, member, belongs)
     return actions
 
 
@@ -194,7 +194,7 @@ def _kept(context: Context, member: Member, axis: RoleAxis, grant: Grant) -> tup
     return ("not_read_whole", f"{member.profile.email} is {grant.source}") if grant.withheld else ("", "")
 
 
-def _teams(context: Context, external_id: str, member: Member, wanted: frozenset[str]) -> list[Action]:
+def _teams(context: Context, external_id: str, member: Member, belongs: Membership) -> list[Action]:
     actions = [
         Action(
             Step.JOIN_TEAM,
@@ -205,9 +205,9 @@ def _teams(context: Context, external_id: str, member: Member, wanted: frozenset
             after={"team": team},
             cause=f"in a group mapped to team {team}",
         )
-        for team in sorted(wanted - member.teams)
+        for team in sorted(belongs.teams - member.teams)
     ]
-    leaving = member.granted - wanted
+    leaving = member.granted - belongs.teams - belongs.kept
     unread = undecided_teams(context.policy, context.view) if leaving else frozenset()
     for team in sorted(leaving):
         action = Action(
@@ -218,7 +218,7 @@ def _teams(context: Context, external_id: str, member: Member, wanted: frozenset
             member.id,
             before={"team": team},
             evidence=Evidence.SCOPE,
-            cause=f"no longer in a group mapped to team {team}",
+            cause=why_leaving(context.policy, context.view, belongs.refs, team),
         )
         short = f"a group mapped to team {team} could not be read whole"
         actions += _withhold((action,), short) if team in unread else (action,)

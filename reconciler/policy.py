@@ -16,6 +16,7 @@ import msgspec
 from reconciler.model import FIELDS, JSON, DirectoryUser, Frozen, Profile, Wanted, key, profile_of
 
 Change = Literal["create", "update", "deactivate", "leave_team", "promote", "demote"]
+OnRemove = Literal["keep", "remove"]
 
 
 class RoleAxis(Frozen, frozen=True):
@@ -58,10 +59,15 @@ class RoleRule(Frozen, frozen=True):
 
 
 class TeamMapping(Frozen, frozen=True):
-    """Members of `group` (name or id) are members of `team`."""
+    """Members of `group` (name or id) are members of `team`.
+
+    `on_remove` says what becomes of the memberships it made once configuration has it no longer: None while nobody
+    has decided.
+    """
 
     group: str
     team: str
+    on_remove: OnRemove | None = None
 
 
 class AttributeMapping(Frozen, frozen=True):
@@ -93,7 +99,11 @@ class Limit(Frozen, frozen=True):
 
 
 class Policy(Frozen, frozen=True):
-    """Everything configuration says about one directory and its workspace."""
+    """Everything configuration says about one directory and its workspace.
+
+    `retired` are team mappings that configuration has no longer, while memberships that they made are left: they put
+    nobody into a team.
+    """
 
     workspace: str
     directory: str
@@ -105,14 +115,20 @@ class Policy(Frozen, frozen=True):
     sources: tuple[RoleSource, ...] = ()
     rules: tuple[RoleRule, ...] = ()
     teams: tuple[TeamMapping, ...] = ()
+    retired: tuple[TeamMapping, ...] = ()
     protected: frozenset[str] = frozenset()
     limits: dict[str, Limit] = {}  # by the key in configuration: guard.py
 
     @property
-    def refs(self) -> tuple[str, ...]:
-        """Every group that configuration mentions, as it is written there, sorted."""
+    def configured(self) -> frozenset[str]:
+        """Every group that configuration mentions, as it is written there."""
         named = {ref for source in self.sources for ref, _ in source.groups}
-        return tuple(sorted(named | {mapping.group for mapping in self.teams} | set(self.scope.groups)))
+        return frozenset(named | {mapping.group for mapping in self.teams} | set(self.scope.groups))
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """Every group that matters, sorted: those that configuration mentions and those of retired mappings."""
+        return tuple(sorted(self.configured | {mapping.group for mapping in self.retired}))
 
     def wanted(self, bound: dict[str, str], cursor: str = "") -> Wanted:
         """What a connector has to read for this policy."""
@@ -126,8 +142,10 @@ class Policy(Frozen, frozen=True):
 
     @property
     def digest(self) -> str:
-        """Changes when anything that can alter a plan changes; limits are left out, they alter no plan."""
-        plain = msgspec.structs.replace(self, limits={})
+        """Changes when anything that can alter a plan changes. Limits are left out, and so is what would become of
+        mappings that are in force: they alter no plan."""
+        teams = tuple([TeamMapping(mapping.group, mapping.team) for mapping in self.teams])
+        plain = msgspec.structs.replace(self, limits={}, teams=teams)
         return sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()
 
 
@@ -135,13 +153,14 @@ class GroupView(Frozen, frozen=True):
     """What the policy's groups mean in one snapshot.
 
     `reach` maps a direct group id to the configured refs it counts for (itself and, when nested, the groups above
-    it). `unknown` are refs whose members were not read whole: they grant what they show and take nothing away.
-    `names` gives a ref's group name for sentences.
+    it). `unknown` are refs whose members were not read whole: they grant what they show and take nothing away. `gone`
+    are refs whose group was known and is deleted. `names` gives a ref's group name for sentences.
     """
 
     reach: dict[str, frozenset[str]] = {}
     unknown: frozenset[str] = frozenset()
     names: dict[str, str] = {}
+    gone: frozenset[str] = frozenset()
 
     def refs_of(self, groups: tuple[str, ...]) -> frozenset[str]:
         """The configured refs that a person with these direct groups is a member of."""

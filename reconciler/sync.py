@@ -137,7 +137,7 @@ class Ports(Protocol):
         ...
 
     def bound(self) -> dict[str, str]:
-        """Configured group names that earlier pulls resolved, to ids."""
+        """What the configured group names mean as far as is known, to ids."""
         ...
 
     def cursor(self) -> str:

@@ -17,7 +17,7 @@ from reconciler.outcome import outcome
 from reconciler.policy import Policy
 from reconciler.report import Complete
 from reconciler.sync import Progress
-from rosterd.ports import now
+from rosterd.ports import as_followed, now
 from store.database import Store
 from store.gauges import gauges
 from store.mirror import bound
@@ -30,12 +30,14 @@ async def compare(
     store: Store, policies: tuple[Policy, Policy], connector: Connector, *, progress: Progress, identity: str,
     against: str,
 ) -> Comparison:  # fmt: skip
-    """What the second policy would make of everybody that the first does not; `against` is how people call it.
+    """What the second policy would make of everybody that the first does not; `against` is how people call it. Either
+    is followed as a sync would: with the team mappings that earlier ones followed and it has no longer.
 
     Raises:
         DirectoryError: the directory cannot be read.
         StoreError: the store refused, or there is no room for the copies.
     """
+    policies = (as_followed(store, policies[0]), as_followed(store, policies[1]))
     with copies(store, policies[0]) as stores:
         complete = await _read(stores, policies, connector, progress=progress, identity=identity)
         views = [View(each, policy) for each, policy in zip(stores, policies, strict=True)]

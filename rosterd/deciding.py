@@ -12,7 +12,7 @@ from reconciler.decisions import approve, undo
 from reconciler.errors import RunError
 from reconciler.report import Report
 from reconciler.sync import Job, Progress
-from rosterd.ports import RunPorts, lease, new_run, now
+from rosterd.ports import RunPorts, as_followed, lease, new_run, now
 from rosterd.settings import DirectorySettings, Settings
 from rosterd.wiring import policy_of
 from store.database import Store
@@ -49,6 +49,7 @@ def approve_run(
     again = new_run(now())
     with lease(store, policy.workspace, again) as held:
         chosen = _still(store, earlier.run, chosen)
+        policy = as_followed(store, policy)
         ports = RunPorts(store, policy, None, held=held, progress=progress)
         of = EarlierRun(store, earlier.run, directory.id, [each.cluster for each in chosen])
         report = approve(Job(again, policy, "approval"), ports, of)
@@ -101,6 +102,7 @@ def undo_run(settings: Settings, store: Store, run: str, *, apply: bool, progres
     policy = policy_of(settings, directory)
     back = new_run(now())
     with lease(store, policy.workspace, back) as held:
+        policy = as_followed(store, policy)
         ports = RunPorts(store, policy, None, held=held, progress=progress)
         return undo(Job(back, policy, "undo", apply=apply), ports, EarlierRun(store, earlier.run, directory.id))
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
 from connectors.base import Connector
+from reconciler.changes import EVERYBODY, NOBODY, Touched
 from reconciler.guard import Gauges
 from reconciler.model import Observation, Questions, Wanted
 from reconciler.policy import Policy
@@ -16,7 +17,9 @@ from reconciler.sync import Job, Mode, Progress, Source, sync
 from store.database import Store
 from store.gauges import gauges
 from store.leases import RENEW, Held, Renewal, give_back, stamp, take
-from store.mirror import bound, cursor_of, peek
+from store.mappings import with_retired
+from store.mirror import cursor_of, meanings, peek
+from store.policies import since
 from store.runs import RunTasks
 from store.snapshot import View
 from store.staging import Staging
@@ -74,10 +77,10 @@ class RunPorts:
 
     def __init__(
         self, store: Store, policy: Policy, connector: Connector | None, *, held: Held, progress: Progress,
-        clock: Callable[[], str] = now, identity: str = "",
+        clock: Callable[[], str] = now, identity: str = "", touched: Touched = NOBODY,
     ) -> None:  # fmt: skip
         self._store, self._policy, self._held, self._clock = store, policy, held, clock
-        self._identity = identity
+        self._identity, self._touched = identity, touched
         self.source: Source = Unread() if connector is None else ConnectorSource(connector)
         self.renewal = Renewal(store, held, clock)
         self._told = progress
@@ -89,9 +92,9 @@ class RunPorts:
         self._told(phase, done, total)
 
     def bound(self) -> dict[str, str]:
-        """Configured group names that earlier pulls resolved, to ids."""
+        """What the configured group names mean as far as is known, to ids."""
         with self._store.read() as connection:
-            return bound(connection, self._policy.directory)
+            return meanings(connection, self._policy)
 
     def cursor(self) -> str:
         """Where an incremental read can begin."""
@@ -100,7 +103,9 @@ class RunPorts:
 
     def absorber(self) -> Staging:
         """A staging area for one pull."""
-        return Staging(self._store, self._policy, self._clock, self._held, identity=self._identity)
+        return Staging(
+            self._store, self._policy, self._clock, self._held, identity=self._identity, touched=self._touched
+        )
 
     def snapshot(self) -> View:
         """A view of now."""
@@ -158,10 +163,18 @@ async def run_once(
     """
     run = new_run(now())
     with lease(store, policy.workspace, run) as held:
-        ports = RunPorts(store, policy, connector, held=held, progress=progress, identity=identity)
-        full = verify or needs_full(store, policy, verify_every)
+        policy = as_followed(store, policy)
+        touched = EVERYBODY if verify else to_compare(store, policy, verify_every)
+        ports = RunPorts(store, policy, connector, held=held, progress=progress, identity=identity, touched=touched)
         async with renewed(ports.renewal):
-            return await sync(Job(run, policy, trigger, verify=full, apply=apply), ports)
+            return await sync(Job(run, policy, trigger, verify=touched.everybody, apply=apply), ports)
+
+
+def as_followed(store: Store, policy: Policy) -> Policy:
+    """What configuration says as a run follows it: with the team mappings that earlier ones followed and that it has no
+    longer."""
+    with store.read() as connection:
+        return with_retired(connection, policy)
 
 
 @asynccontextmanager
@@ -182,12 +195,14 @@ async def _tick(renewal: Renewal) -> None:
         renewal.due()
 
 
-def needs_full(store: Store, policy: Policy, verify_every: timedelta | None = None) -> bool:
-    """Whether everything has to be compared: nothing ever was, the policy is not the one it was compared under, or the
-    last time is too long ago (a clock that was set back counts as long ago)."""
+def to_compare(store: Store, policy: Policy, verify_every: timedelta | None = None) -> Touched:
+    """Whom a run has to look at besides those about whom something changed: everybody when nothing ever was compared or
+    the last time is too long ago (a clock that was set back counts as long ago), else whom a changed policy touches."""
     with store.read() as connection:
         row = peek(connection, policy.directory)
-    if row is None or row.policy_digest != policy.digest or row.verified_at is None:
-        return True
+        touched = since(connection, policy)
+    if row is None or row.verified_at is None:
+        return EVERYBODY
     age = datetime.now(UTC) - datetime.fromisoformat(row.verified_at)
-    return verify_every is not None and not timedelta(0) <= age < verify_every
+    due = verify_every is not None and not timedelta(0) <= age < verify_every
+    return EVERYBODY if due else touched

@@ -40,6 +40,7 @@ from rosterd.settings.loading import check_secrets
 from rosterd.settings.model import DirectorySettings, Limits, Settings, WorkspaceSettings
 from store.database import Store
 from store.database import open_store as open_database
+from store.mappings import Known, decide, listed, with_retired
 from store.mirror import bound, known_counts
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def policy_of(settings: Settings, directory: DirectorySettings) -> Policy:
             RoleSource(role.axis, role.attribute or "", tuple(role.groups.items())) for role in directory.role
         ),
         rules=_rules(workspace),
-        teams=tuple(TeamMapping(team.group, team.team) for team in directory.team),
+        teams=tuple(TeamMapping(team.group, team.team, team.on_remove) for team in directory.team),
         protected=frozenset(key(address) for address in workspace.protected),
         limits=_limits(workspace.limits),
     )
@@ -286,6 +287,19 @@ def _heeding(progress: Progress) -> Progress:
         progress(phase, done, total)
 
     return heeding
+
+
+def known_mappings(settings: Settings, store: Store, directory: DirectorySettings) -> list[Known]:
+    """The team mappings of a directory: those of the configuration, and those that it has dropped while memberships
+    that they made are left."""
+    with store.read() as connection:
+        return listed(connection, with_retired(connection, policy_of(settings, directory)))
+
+
+def decide_mapping(store: Store, directory: DirectorySettings, mapping: TeamMapping) -> None:
+    """Records whether the members of a dropped mapping stay or leave; the next sync acts on it."""
+    with store.write() as connection:
+        decide(connection, directory.id, mapping)
 
 
 def identity_of(directory: DirectorySettings) -> str:

@@ -86,6 +86,13 @@ def bound(connection: Connection, directory: str) -> dict[str, str]:
     }
 
 
+def meanings(connection: Connection, policy: Policy) -> dict[str, str]:
+    """What the policy's group names mean as far as the mirror knows, to ids: resolved before, or now among the groups
+    that it lists, for names that configuration has not mentioned before."""
+    before = bound(connection, policy.directory)
+    return {**before, **resolve(policy.refs, groups_of(connection, policy.directory), before).ids}
+
+
 def group_view(connection: Connection, policy: Policy) -> tuple[GroupView, tuple[str, ...]]:
     """What the policy's groups mean now, and warnings about those that mean nothing or too much.
 
@@ -103,9 +110,10 @@ def group_view(connection: Connection, policy: Policy) -> tuple[GroupView, tuple
         nested=nested(connection, policy.directory) if policy.nested else (),
         unknown=(*found.ambiguous, *(ref for ref in found.missing if ref not in before)),
         never=_never_read(connection, policy.directory),
+        gone=(ref for ref in found.missing if ref in before),
         names={ref: names[group] for ref, group in found.ids.items()},
     )
-    return view, tuple(_warnings(found.missing, found.ambiguous))
+    return view, tuple(_warnings(policy.configured.intersection(found.missing), found.ambiguous))
 
 
 def nested(connection: Connection, directory: str) -> list[tuple[str, str]]:
@@ -120,7 +128,7 @@ def _never_read(connection: Connection, directory: str) -> set[str]:
 
 
 def _warnings(missing: Iterable[str], ambiguous: dict[str, tuple[str, ...]]) -> Iterable[str]:
-    for ref in missing:
+    for ref in sorted(missing):
         yield f'the directory lists no group "{ref}"; correct the name in the configuration or create the group'
     for ref, ids in ambiguous.items():
         yield f'{len(ids)} groups are named "{ref}" ({", ".join(ids)}); configure one of these ids instead'

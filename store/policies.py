@@ -1,14 +1,16 @@
 """The policies that runs followed, kept by their digest.
 
-What lives here: writing one down and reading it back. What does not: making a policy of configuration
-(rosterd/wiring.py), and what lies between two policies (reconciler/changes.py).
+What lives here: writing one down, reading it back, and which one the last comparison followed. What does not: making a
+policy of configuration (rosterd/wiring.py), and what lies between two policies (reconciler/changes.py).
 """
 
 import msgspec
 from sqlalchemy import Connection, text
 
+from reconciler.changes import EVERYBODY, NOBODY, Touched, touched
 from reconciler.policy import Policy
 from store.database import scalar
+from store.mirror import peek
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -37,3 +39,33 @@ def of(connection: Connection, directory: str, digest: str) -> Policy | None:
         return msgspec.json.decode(body, type=Policy)
     except msgspec.ValidationError:
         return None
+
+
+def succeed(connection: Connection, policy: Policy, following: Policy, now: str) -> None:
+    """Nobody's plan differs between the two: what was compared under one was compared under the other."""
+    keep(connection, following, now)
+    connection.execute(
+        text("UPDATE directory SET policy_digest = :after WHERE id = :d AND policy_digest = :before"),
+        {"after": following.digest, "d": policy.directory, "before": policy.digest},
+    )
+
+
+def compared(connection: Connection, policy: Policy, now: str, *, everybody: bool) -> None:
+    """A plan under this policy is whole: what it changes is known and pending."""
+    row = peek(connection, policy.directory)
+    if everybody or row is None or row.policy_digest != policy.digest:
+        keep(connection, policy, now)
+        verified = ", verified_at = :now" if everybody else ""
+        given = {"p": policy.digest, "d": policy.directory, **({"now": now} if everybody else {})}
+        connection.execute(text(f"UPDATE directory SET policy_digest = :p{verified} WHERE id = :d"), given)
+
+
+def since(connection: Connection, policy: Policy) -> Touched:
+    """Whom the step from the policy of the last comparison to this one touches: everybody, when there was none."""
+    row = peek(connection, policy.directory)
+    if row is None or row.verified_at is None:
+        return EVERYBODY
+    if row.policy_digest == policy.digest:
+        return NOBODY
+    before = of(connection, policy.directory, row.policy_digest)
+    return EVERYBODY if before is None else touched(before, policy)

@@ -6,15 +6,16 @@ disappear.
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, text
 
+from reconciler.changes import Touched
 from reconciler.groups import resolve
 from reconciler.model import DirectoryGroup
 from reconciler.policy import Policy
-from reconciler.teams import closure
 from store.database import bulk, rows, scalar
 from store.history import Keeper
-from store.mirror import bound, directory_row, groups_of, nested
+from store.mirror import bound, directory_row, groups_of
+from store.pending import mark_below, mark_touched
 
 
 class Promotion:
@@ -191,22 +192,14 @@ class Promotion:
         inner = rows(self._connection, "SELECT DISTINCT member_id FROM stage_edges_changed WHERE nested")
         self._mark_below({row[0] for row in inner})
 
+    def touch(self, touched: Touched) -> None:
+        """Everybody whom a changed policy touches is pending; after `note`, which says what its names mean."""
+        if self._planned and touched and not touched.everybody:
+            mark_touched(self._connection, self._policy, touched, self.generation)
+
     def _mark_below(self, groups: set[str]) -> None:
         """A nested group came or went, or a name means another group: everybody below gains or loses what is above."""
-        if not groups:
-            return
-        children: dict[str, list[str]] = {}
-        for parent, child in nested(self._connection, self._directory):
-            children.setdefault(parent, []).append(child)
-        below: set[str] = set()
-        for group in groups:
-            below |= closure(group, children)
-        sql = text(
-            "INSERT INTO pending (directory, external_id, mark) SELECT DISTINCT :d, member_id, :mark FROM mirror_edge"
-            " WHERE directory = :d AND nested = FALSE AND group_id IN :below"
-            " ON CONFLICT (directory, external_id) DO UPDATE SET mark = excluded.mark"
-        ).bindparams(bindparam("below", expanding=True))
-        self._connection.execute(sql, {"d": self._directory, "mark": self.generation, "below": sorted(below)})
+        mark_below(self._connection, self._directory, groups, self.generation)
 
     def note(self, *, users: bool, groups: bool, short: bool) -> None:
         """The directory's own row: generation, what was complete when; names resolved to ids; groups read whole."""

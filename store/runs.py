@@ -11,6 +11,7 @@ from reconciler.plan import KINDS, Action, Cluster, Step
 from reconciler.policy import Policy
 from reconciler.report import ActionRow, Cause, Counts, Report
 from reconciler.sync import Mode
+from store import mappings, policies
 from store.apply import Batch, apply_batch
 from store.database import Store, bulk, rows, scalar
 from store.decisions import superseded
@@ -126,16 +127,16 @@ class RunTasks:
         bulk(connection, f"INSERT INTO action (run, {_COLUMNS}, attempts) VALUES ({marks}, 0)", recorded)
 
     def planned(self) -> tuple[str, ...]:
-        """The plan is whole. After a full one, a changed policy has been dealt with: its differences are pending. What
-        earlier runs of the directory hold is planned anew by this one."""
+        """The plan is whole: a changed policy has been dealt with, its differences are pending. What is going to be
+        applied is followed, and what earlier runs of the directory hold is planned anew."""
         with self._store.write() as connection:
-            self._lease.check(connection, self._now())
-            if self._mode == "full":
-                connection.execute(
-                    text("UPDATE directory SET policy_digest = :p, verified_at = :now WHERE id = :d"),
-                    {"p": self._policy.digest, "now": self._now(), "d": self._policy.directory},
-                )
-            return () if self._planned_only else superseded(connection, self._policy.directory, self._run)
+            now = self._now()
+            self._lease.check(connection, now)
+            policies.compared(connection, self._policy, now, everybody=self._mode == "full")
+            if self._planned_only:
+                return ()
+            mappings.follow(connection, self._policy, now)
+            return superseded(connection, self._policy.directory, self._run)
 
     def hold(self, holds: Iterable[Hold]) -> None:
         """Marks the actions of held clusters."""
@@ -158,6 +159,10 @@ class RunTasks:
                 apply_batch(self._store, Batch(self._policy, self._lease, step, batch), self._now)
                 done += len(batch)
                 yield done
+        if self._policy.retired and not self._second:
+            with self._store.write() as connection:
+                self._lease.check(connection, self._now())
+                mappings.settle(connection, self._policy, self._now())
 
     def _next(self, step: Step, after: int) -> list[tuple[int, Action]]:
         sql = (

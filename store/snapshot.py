@@ -18,6 +18,7 @@ from reconciler.match import Refused, Subject
 from reconciler.model import DirectoryUser, Evidence, Member, Profile, UserState
 from reconciler.policy import Policy, RoleAxis, described, outsider
 from store.database import Store, rows, translated
+from store.mappings import notes
 from store.mirror import group_view, peek
 from store.profiles import added
 
@@ -60,7 +61,8 @@ class View:
         self._stack = ExitStack()
         self._connection = self._stack.enter_context(store.read())
         self._policy = policy
-        self.view, self.warnings = group_view(self._connection, policy)
+        self.view, warnings = group_view(self._connection, policy)
+        self.warnings = (*warnings, *notes(self._connection, policy, self.view))
         row = peek(self._connection, policy.directory)
         self.mark = row.generation if row else 0
         self._parameters: dict[str, Any] = {"d": policy.directory, "mark": self.mark}

@@ -11,6 +11,7 @@ from hashlib import blake2b
 import msgspec
 from sqlalchemy import text
 
+from reconciler.changes import NOBODY, Touched
 from reconciler.errors import StoreError
 from reconciler.model import (
     CollectionEnd,
@@ -68,10 +69,11 @@ class Staging:
     """One pull's observations on their way into the mirror (the `Absorber` port)."""
 
     def __init__(
-        self, store: Store, policy: Policy, now: Callable[[], str], lease: Held | None = None, *, identity: str = ""
-    ) -> None:
+        self, store: Store, policy: Policy, now: Callable[[], str], lease: Held | None = None, *, identity: str = "",
+        touched: Touched = NOBODY,
+    ) -> None:  # fmt: skip
         self._store, self._policy, self._now, self._lease = store, policy, now, lease
-        self._identity = identity
+        self._identity, self._touched = identity, touched
         self._cursor = ""
         self._inquiry = Inquiry(policy.directory, identity)
         self._prepared = self._answering = False
@@ -252,6 +254,7 @@ class Staging:
             promotion.note(users=users, groups=groups, short=self._ends.broke_off or not verdict.groups)
             if self._lease is not None:
                 promoted(connection, self._lease.run, promotion.generation)
+            promotion.touch(self._touched)
             if self._ends.all("users", Completeness.COMPLETE):
                 promotion.listed(identity=self._identity, suspect=verdict.suspect)
             # Of a group that was not read whole, an incremental read would not speak again.

@@ -10,7 +10,20 @@ from typing import Annotated
 import typer
 
 from reconciler.errors import RunError
-from rosterd.cli import check, configuration, decisions, demo, limits, member, members, reports, runs, simulate, why
+from rosterd.cli import (
+    check,
+    configuration,
+    decisions,
+    demo,
+    limits,
+    mappings,
+    member,
+    members,
+    reports,
+    runs,
+    simulate,
+    why,
+)
 from rosterd.cli.errors import ERROR, INTERRUPTED, Crash, report
 from rosterd.cli.invocation import Invocation
 from rosterd.cli.output import flush, say
@@ -60,6 +73,7 @@ for heading, name, function in (
     (SYNC, "approve", decisions.approve),
     (SYNC, "reject", decisions.reject),
     (SYNC, "undo", decisions.undo),
+    (SYNC, "mappings", mappings.mappings),
     (LOOK, "members", members.members),
     (LOOK, "reports", reports.reports),
     (LOOK, "report", reports.one),

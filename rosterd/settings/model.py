@@ -233,6 +233,12 @@ class DirectoryTeam(Section):
 
     group: Text = Field(description="group name or id", examples=["Design"])
     team: Text = Field(description="the team in the workspace", examples=["Design"])
+    on_remove: Literal["keep", "remove"] | None = Field(
+        default=None,
+        description="what becomes of the members it made when this table is removed: keep (they stay, as if added by "
+        "hand) | remove (they leave, unless by hand or by another group); if left out, `rosterd mappings` asks",
+        examples=["keep"],
+    )
 
 
 class DirectorySettings(Section):

@@ -254,12 +254,39 @@ def test_another_selection_needs_a_read_of_everything(simulator: Simulator, tmp_
     mirror = everything(simulator, tmp_path)
     simulator.requests.clear()
     for other in (
-        Wanted(groups=frozenset({"Eng"})),
+        Wanted(groups=WANTED.groups, nested=False),
         Wanted(groups=WANTED.groups, attributes=frozenset({"jamie_role"})),
     ):
         with pytest.raises(Resync):
             changes(simulator, tmp_path, mirror, other)
     assert not simulator.requests
+
+
+def test_a_group_that_is_newly_wanted_is_read_whole_and_nothing_else(simulator: Simulator, tmp_path: Path) -> None:
+    """As the store asks: of the groups that the last read listed it knows the ids."""
+    simulator.world.join("Other", person(simulator, 7))
+    mirror = everything(simulator, tmp_path)
+    other = group(simulator, "Other")
+    assert other not in mirror.members
+    simulator.requests.clear()
+    more = Wanted(groups=WANTED.groups | {"Other"}, bound={"Other": other})
+    changes(simulator, tmp_path, mirror, more)
+    assert mirror.members[other] == {person(simulator, 7)}
+    assert sum(simulator.requests.values()) <= 5
+    simulator.world.leave("Other", person(simulator, 7))
+    passes(simulator, minutes=1)
+    changes(simulator, tmp_path, mirror, more)
+    assert mirror.members[other] == set()
+    assert mirror.members == everything(simulator, tmp_path, more).members
+
+
+def test_a_group_that_is_no_longer_wanted_needs_no_read_of_everything(simulator: Simulator, tmp_path: Path) -> None:
+    mirror = everything(simulator, tmp_path)
+    changes(simulator, tmp_path, mirror, Wanted(groups=frozenset({"Later"})))
+    simulator.world.join("Eng", person(simulator, 9))
+    passes(simulator, minutes=1)
+    changes(simulator, tmp_path, mirror)
+    assert mirror.members == everything(simulator, tmp_path).members
 
 
 def test_nonsense_needs_a_read_of_everything(simulator: Simulator, tmp_path: Path) -> None:

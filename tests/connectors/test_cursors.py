@@ -28,9 +28,8 @@ def test_nonsense_is_void(text: str) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        Wanted(groups=frozenset({"Eng"}), attributes=frozenset({"role"})),
-        Wanted(groups=frozenset({"Eng", "Ops"})),
-        Wanted(groups=frozenset({"Eng", "Ops"}), attributes=frozenset({"role"}), nested=False),
+        Wanted(groups=WANTED.groups),
+        Wanted(groups=WANTED.groups, attributes=frozenset({"role"}), nested=False),
     ],
 )
 def test_another_selection_voids_the_cursor(other: Wanted) -> None:
@@ -38,8 +37,9 @@ def test_another_selection_voids_the_cursor(other: Wanted) -> None:
         cursors.opened(cursors.written(PLACE).text, cursors.digest(other))
 
 
-def test_what_the_mirror_resolved_voids_nothing() -> None:
-    bound = Wanted(groups=WANTED.groups, attributes=WANTED.attributes, bound={"Eng": "g1"}, cursor="x")
+@pytest.mark.parametrize("groups", [WANTED.groups, frozenset({"Eng"}), frozenset({"Eng", "Ops", "Sales"})])
+def test_what_the_mirror_resolved_and_other_groups_void_nothing(groups: frozenset[str]) -> None:
+    bound = Wanted(groups=groups, attributes=WANTED.attributes, bound={"Eng": "g1"}, cursor="x")
     assert cursors.digest(bound) == PLACE.digest
 
 

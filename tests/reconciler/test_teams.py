@@ -2,8 +2,18 @@
 
 import pytest
 
-from reconciler.policy import TeamMapping
-from reconciler.teams import MAX_DEPTH, desired_teams, route, undecided_teams, view_of
+from reconciler.policy import GroupView, TeamMapping
+from reconciler.teams import (
+    MAX_DEPTH,
+    Claim,
+    claim_of,
+    desired_teams,
+    kept_teams,
+    route,
+    undecided_teams,
+    view_of,
+    why_leaving,
+)
 from tests.builders import policy, view
 
 MAPPED = policy(
@@ -102,3 +112,64 @@ def test_a_person_counts_for_all_their_groups() -> None:
 def test_the_shortest_way_up_to_a_group(direct: tuple[str, ...], goal: str, way: tuple[str, ...]) -> None:
     parents = {"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a", "c"], "e": ["f"], "f": ["e"]}
     assert route(direct, goal, parents) == way
+
+
+# -- retired mappings ---------------------------------------------------------------------------------------------
+
+KEEP, REMOVE = TeamMapping("Writers", "Product", "keep"), TeamMapping("Painters", "Product", "remove")
+OPEN, GONE = TeamMapping("Sales", "Market"), TeamMapping("Ghosts", "Ghosts", "keep")
+DROPPED = policy(teams=MAPPED.teams, retired=(KEEP, REMOVE, OPEN, GONE))
+SEEN = GroupView(
+    {name: frozenset({name}) for name in ("Design", "Research", "Writers", "Painters", "Sales")},
+    gone=frozenset({"Ghosts"}),
+)
+
+
+def test_a_retired_mapping_puts_nobody_into_a_team_and_its_group_is_still_read() -> None:
+    assert desired_teams(DROPPED, frozenset({"Writers", "Painters", "Sales"})) == set()
+    assert {"Writers", "Painters", "Sales", "Ghosts"} <= set(DROPPED.refs)
+    assert DROPPED.configured == MAPPED.configured
+
+
+@pytest.mark.parametrize(
+    ("refs", "kept"),
+    [
+        ((), {"Ghosts"}),
+        (("Writers",), {"Product", "Ghosts"}),
+        (("Painters",), {"Ghosts"}),
+        (("Sales",), {"Market", "Ghosts"}),
+        (("Painters", "Writers"), {"Product", "Ghosts"}),
+    ],
+    ids=["whose group is deleted", "keep", "remove", "nobody decided", "keep is stronger"],
+)
+def test_who_stays_in_a_team_without_a_mapping(refs: tuple[str, ...], kept: set[str]) -> None:
+    assert kept_teams(DROPPED, SEEN, frozenset(refs)) == kept
+
+
+def test_why_somebody_leaves_a_team() -> None:
+    removed = "the mapping of group Painters to team Product was removed"
+    assert why_leaving(DROPPED, SEEN, frozenset({"Painters"}), "Product") == removed
+    assert why_leaving(DROPPED, SEEN, frozenset(), "Product") == "no longer in a group mapped to team Product"
+    assert why_leaving(DROPPED, SEEN, frozenset({"Painters"}), "Market") == "no longer in a group mapped to team Market"
+
+
+def test_nobody_leaves_while_a_retired_group_that_keeps_is_not_read_whole() -> None:
+    short = GroupView(SEEN.reach, frozenset({"Sales"}))
+    assert undecided_teams(DROPPED, short) == {"Market"}
+    assert undecided_teams(DROPPED, GroupView(SEEN.reach, frozenset({"Painters"}))) == set()
+    assert claim_of(DROPPED, short, OPEN) is None
+    assert claim_of(DROPPED, GroupView(SEEN.reach, frozenset({"Design"})), KEEP) is None
+
+
+@pytest.mark.parametrize(
+    ("mapping", "claim"),
+    [
+        (MAPPED.teams[0], Claim(frozenset({"Design"}), frozenset())),
+        (KEEP, Claim(frozenset({"Writers"}), frozenset({"Design", "Research"}))),
+        (REMOVE, Claim(frozenset({"Painters"}), frozenset({"Design", "Research", "Writers"}))),
+        (OPEN, Claim(frozenset({"Sales"}), frozenset())),
+        (GONE, Claim(frozenset(), frozenset(), everybody=True)),
+    ],
+)
+def test_whom_a_mapping_alone_has_put_into_its_team(mapping: TeamMapping, claim: Claim) -> None:
+    assert claim_of(DROPPED, SEEN, mapping) == claim

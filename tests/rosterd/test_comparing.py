@@ -9,7 +9,7 @@ import pytest
 from reconciler.against import Comparison
 from reconciler.errors import DirectoryError
 from reconciler.model import UserState
-from reconciler.policy import AttributeMapping, Limit, Policy, RoleSource, Scope, TeamMapping
+from reconciler.policy import AttributeMapping, Limit, OnRemove, Policy, RoleSource, Scope, TeamMapping
 from rosterd.comparing import compare, wanted
 from store import Store
 from store.database import rows
@@ -92,10 +92,6 @@ def test_equal_configurations_differ_in_nothing(store: Store) -> None:
         ),
         (policy(scope=Scope(guests=True)), ["1 person becomes a member, because guest accounts are synced now"]),
         (
-            policy(teams=()),
-            ["1 person leaves team Engineering, because group Eng is no longer mapped to team Engineering"],
-        ),
-        (
             policy(attributes=(AttributeMapping("level", "title"),)),
             ["1 person gets another title, because title is now attribute level"],
         ),
@@ -107,6 +103,28 @@ def test_reasons_over_a_workspace(store: Store, other: Policy, said: list[str]) 
     directory = acme()
     sync(store, directory)
     assert sentences(against(store, directory, other)) == said
+
+
+@pytest.mark.parametrize(
+    ("on_remove", "said"),
+    [
+        (None, []),
+        ("keep", []),
+        ("remove", ["1 person leaves team Engineering, because group Eng is no longer mapped to team Engineering"]),
+    ],
+)  # fmt: skip
+def test_a_mapping_that_the_other_configuration_drops(
+    store: Store, on_remove: OnRemove | None, said: list[str]
+) -> None:
+    """As a sync under it would: what was agreed on for its members counts."""
+    directory = acme()
+    mapped = policy(teams=(TeamMapping("Eng", "Engineering", on_remove),))
+    sync(store, directory, mapped)
+    found = against(store, directory, policy(teams=()), mapped)
+    assert sentences(found) == said
+    assert any("the mapping of group Eng to team Engineering was removed" in each for each in found.warnings) == (
+        not said
+    )
 
 
 def test_a_limit_that_would_hold(store: Store) -> None:

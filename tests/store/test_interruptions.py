@@ -1,14 +1,16 @@
 """Runs that are held, refused, broken off or killed, and what can be read back of them."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from reconciler.changes import EVERYBODY, NOBODY, Touched
 from reconciler.errors import DirectoryError, StoreError
 from reconciler.model import Wanted
 from reconciler.policy import Limit
 from rosterd import ports
-from rosterd.ports import needs_full
+from rosterd.ports import to_compare
 from store import Store, workspace
 from store import runs as runs_module
 from store.apply import apply_batch
@@ -17,6 +19,7 @@ from store.runs import actions_of, report_of, reports
 from store.workspace import roster
 from tests.builders import WORKSPACE, Directory, people, policy, sync
 from tests.store.stories import kinds, settled, story
+from tests.store.workspaces import edit
 
 # -- guard, plan, errors ------------------------------------------------------------------------------------------
 
@@ -198,12 +201,20 @@ def test_the_roster_is_read_whatever_the_page(store: Store, monkeypatch: pytest.
     assert list(roster(store, "globex")) == []
 
 
-def test_needs_full_is_asked_of_the_policy(store: Store) -> None:
-    assert needs_full(store, policy())
+def test_whom_to_compare_is_asked_of_the_policy(store: Store) -> None:
+    assert to_compare(store, policy()) == EVERYBODY
     sync(store, Directory("ada"))
-    assert not needs_full(store, policy())
-    assert needs_full(store, policy(nested=False))
-    assert not needs_full(store, policy(limits={"deactivate": Limit(count=1)}))
+    assert to_compare(store, policy()) == NOBODY
+    assert to_compare(store, policy(nested=False)) == EVERYBODY
+    assert to_compare(store, policy(teams=())) == Touched(refs=frozenset({"Eng"}))
+    assert to_compare(store, policy(limits={"deactivate": Limit(count=1)})) == NOBODY
+    assert to_compare(store, policy(), timedelta(0)) == EVERYBODY
+
+
+def test_a_policy_that_cannot_be_read_any_more_compares_everybody(store: Store) -> None:
+    sync(store, Directory("ada"))
+    edit(store, "DELETE FROM policy")
+    assert to_compare(store, policy(teams=())) == EVERYBODY
 
 
 def test_a_pull_is_asked_for_what_earlier_ones_resolved(store: Store) -> None:

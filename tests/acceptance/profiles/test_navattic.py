@@ -1,8 +1,7 @@
 """Navattic, sentence by sentence: Okta read by its connector, and SCIM clients by what they tell.
 
-Elsewhere, because they are about other parts:
-* "Removing a mapping asks: keep current members or remove current members" is about a command, and memberships
-  that a dropped mapping leaves behind: tests of team mappings that are removed.
+Elsewhere, because it is about other parts:
+* The command that asks about a removed mapping is tests/acceptance/test_mappings.py.
 * That the SCIM requests of each provider come to the observations used here is the SCIM listener's.
 """
 
@@ -12,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import ChangeRefused
-from tests.acceptance.profiles.customers import PROFILES, Customer, customer, load
+from reconciler.policy import OnRemove, TeamMapping
+from store.mappings import decide
+from tests.acceptance.profiles.customers import PROFILES, Customer, customer, load, without
 from tests.builders import by_hand
 from tests.rosterd.files import loaded
 from tests.store.workspaces import add, join
@@ -122,3 +123,32 @@ def test_people_whom_somebody_put_into_a_team_by_hand_stay(navattic: Customer) -
     assert navattic.kinds() == ["leave_team"]
     assert navattic.member("ada").teams == ("Choir", "Creative"), "the directory's share of it is gone, theirs is not"
     navattic.again()
+
+
+@pytest.mark.parametrize(("answer", "left"), [("keep", {"ada", "bob", "cyd", "dan"}), ("remove", {"cyd", "dan"})])
+def test_removing_a_mapping_keeps_or_removes_current_members(
+    navattic: Customer, answer: OnRemove, left: set[str]
+) -> None:
+    """Removing a mapping asks: keep current members (they stay) or remove current members (only those whom the mapping
+    had added leave; people added by hand or by another mapping stay)."""
+    navattic.hire("ada", "bob", "cyd", groups=("Video",))
+    navattic.hire("eve")
+    navattic.hire("dan", groups=("Video", "Design"))
+    navattic.sync()
+    join(navattic.store, navattic.member("cyd").id, "Creative", workspace=navattic.policy.workspace)
+    teams = tuple(each for each in navattic.policy.teams if (each.group, each.team) != ("Video", "Creative"))
+    navattic.policy = without(navattic.policy, teams=teams, limits={})
+
+    def creative() -> set[str]:
+        return {name for name in navattic.ids if "Creative" in navattic.member(name).teams}
+
+    report = navattic.run()
+    assert (report.changes, creative()) == (0, {"ada", "bob", "cyd", "dan"})
+    assert any("say whether they stay or leave: rosterd mappings" in each for each in report.warnings)
+    with navattic.store.write() as connection:
+        decide(connection, navattic.policy.directory, TeamMapping("Video", "Creative", answer))
+    navattic.run()
+    assert creative() == left
+    navattic.leave("Video", "ada", "bob", "cyd", "dan")
+    navattic.again()
+    assert creative() == left
