@@ -112,7 +112,7 @@ def absorb(store: Store, people: int, *, churn: bool) -> Complete:
             staging.take(observation)
         for questions in staging.questions(thorough=False, most=people):  # as the directory answers when asked by id
             for leaver in questions.people:
-                staging.take(UserGone(leaver, Evidence.ABSENCE))
+                staging.take(UserGone(leaver, Evidence.TOMBSTONE))
             for left in questions.members:
                 staging.take(MembersLeft(left.group, (left.member,)))
         return staging.promote()

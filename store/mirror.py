@@ -22,13 +22,12 @@ class DirectoryRow(NamedTuple):
     policy_digest: str
     verified_at: str | None
     identity: str | None
-    suspect: bool
     cursor: str | None
 
 
 _DIRECTORY = (
     "SELECT generation, users_complete_at, groups_complete_at, complete_at, policy_digest, verified_at,"
-    " identity, suspect, cursor FROM directory WHERE id = :d"
+    " identity, cursor FROM directory WHERE id = :d"
 )
 
 
@@ -37,10 +36,7 @@ def directory_row(connection: Connection, directory: str) -> DirectoryRow:
     found = peek(connection, directory)
     if found is None:
         connection.execute(
-            text(
-                "INSERT INTO directory (id, generation, policy_digest, suspect) VALUES (:d, 0, '', FALSE)"
-                " ON CONFLICT DO NOTHING"
-            ),
+            text("INSERT INTO directory (id, generation, policy_digest) VALUES (:d, 0, '') ON CONFLICT DO NOTHING"),
             {"d": directory},
         )
         found = peek(connection, directory)

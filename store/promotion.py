@@ -233,11 +233,11 @@ class Promotion:
         )
         self._bind()
 
-    def listed(self, *, identity: str, suspect: bool) -> None:
-        """A whole listing of people came in, under these credentials; `suspect` when it has to be seen twice."""
+    def listed(self, *, identity: str) -> None:
+        """A whole listing of people came in, under these credentials."""
         self._connection.execute(
-            text("UPDATE directory SET identity = :identity, suspect = :suspect WHERE id = :d"),
-            {"identity": identity, "suspect": suspect, "d": self._directory},
+            text("UPDATE directory SET identity = :identity WHERE id = :d"),
+            {"identity": identity, "d": self._directory},
         )
 
     def keep_cursor(self, cursor: str, *, whole: bool, void: bool) -> None:

@@ -2,7 +2,9 @@
 
 A listing that comes back short with a clean 200 cannot be told from the truth, so what it lacks is only a question:
 
-* people whom a whole listing does not hold: gone when the directory says so by id;
+* people whom a whole listing does not hold: gone when the directory says so by id. A bare "no such id" is what a
+  narrowed permission may answer, too: it counts when two whole listings running show it, and only from a directory that
+  knows people by id whom it lists;
 * groups that a whole listing does not hold, as far as their members matter: the same;
 * members whom a group that was read whole does not hold any more: a few of each group are asked for, and a single one
   who is still in makes that group's listing unbelievable. A listing whose lost members really left is believed, and so
@@ -22,6 +24,7 @@ from reconciler.model import (
     Completeness,
     DirectoryUser,
     Evidence,
+    GroupGone,
     GroupsSeen,
     Membership,
     MembersSeen,
@@ -30,13 +33,15 @@ from reconciler.model import (
     UserGone,
     UsersSeen,
 )
-from store.database import rows, scalar
+from store.database import bulk, rows, scalar
 from store.ends import Ends
 from store.mirror import directory_row
 
 MOST = 500  # people, as many groups and as many memberships that are asked for in one run: minutes at a vendor's pace
-FEW, SHARE = 20, 0.05  # more people absent at once than both have to be absent from two listings running
 _SHOWN = 5  # groups that get a sentence of their own
+_KEPT = "they stay as they were"
+_AGAIN = "believed when the next whole listing shows the same"
+_WORTHLESS = f"but it does not find people by id whom it lists, either; {_KEPT}"
 
 TABLES = {
     "stage_lost": "group_id {id}, member_id {id}, nested {bool}",
@@ -51,15 +56,13 @@ class Verdict:
     """What may be believed.
 
     `people` and `groups`: whether their listings are whole. `unread`: ids of groups whose members stay as they were.
-    `short`: nobody leaves any group that changed. `suspect`: so many people are absent that they have to be absent
-    twice.
+    `short`: nobody leaves any group that changed.
     """
 
     people: bool
     groups: bool
     unread: frozenset[str]
     short: bool
-    suspect: bool
     reasons: tuple[str, ...]
 
 
@@ -70,7 +73,10 @@ class Inquiry:
         self._directory, self._identity = directory, identity
         self._missing = 0  # people whom a whole listing lacks, asked for or not
         self._there: set[str] = set()
-        self._gone: dict[str, Evidence] = {}
+        self._gone: set[str] = set()  # people on the directory's word, or by an absence that is believed
+        self._absent: set[str] = set()  # people of whom it only knows no such id
+        self._absent_groups: set[str] = set()
+        self._witnesses: set[str] = set()  # listed people who have not been found by id yet
         self._returned: set[str] = set()  # groups that a whole listing lacks and that are there
         self._still: dict[str, str] = {}  # group: a member who is in it although its listing lacks them
         self._silent: set[str] = set()  # groups about whose members the directory did not answer
@@ -84,37 +90,49 @@ class Inquiry:
         if ends.all("users", Completeness.COMPLETE):
             row = directory_row(connection, self._directory)
             sql = _MISSING + (_STRANGERS if thorough or row.users_complete_at is None else "")
-            people = self._ids(connection, f"SELECT external_id FROM ({sql}) x LIMIT :n", n=most)
+            people = self._ids(connection, f"SELECT x.external_id FROM ({sql}) x {_ABSENT_FIRST} LIMIT :n", n=most)
             self._missing = len(people)
             if len(people) == most:
                 self._missing = self._number(connection, f"SELECT count(*) FROM ({sql}) x")
         if not ends.all("groups", Completeness.COMPLETE):
             return Questions(people)
-        return Questions(people, self._ids(connection, f"{_VANISHED} ORDER BY g.external_id LIMIT :n", n=most))
+        return Questions(
+            people, self._ids(connection, f"SELECT x.external_id FROM ({_VANISHED}) x {_ABSENT_FIRST} LIMIT :n", n=most)
+        )
 
-    def second(self, connection: Connection, ends: Ends, *, most: int) -> Questions:
-        """Members whom groups lost, up to three of each: the first, the last and the one in the middle by id, since
-        what a listing leaves out comes in stretches. Every group has its turn before any has its second. Nobody when
-        the listing of people proved short: no changed group is believed then."""
-        if self._there:
-            return Questions()
+    def second(self, connection: Connection, ends: Ends, *, changed: bool, most: int) -> Questions:
+        """Where somebody or something is absent: two people whom the listing holds. Where groups changed: members whom
+        they lost, but nobody when the listing of people proved short, since no changed group is believed then."""
+        if self._absent or self._absent_groups:
+            self._witnesses = {*self._ids(connection, _WITNESSES)}
+        members = self._sample(connection, ends, most) if changed and not self._there else ()
+        return Questions(people=tuple(sorted(self._witnesses)), members=members)
+
+    def _sample(self, connection: Connection, ends: Ends, most: int) -> tuple[Membership, ...]:
+        """Up to three whom each group lost: the first, the last and the one in the middle by id, since what a listing
+        leaves out comes in stretches. Every group has its turn before any has its second."""
         lost = _LOST.format(standing=_LISTED if ends.all("users", Completeness.COMPLETE) else _NOT_GONE)
         found = rows(connection, _SAMPLE.format(lost=lost), d=self._directory, n=most)
         asked = tuple([Membership(row[0], row[1], bool(row[2])) for row in found])
         if len(asked) == most:
             changed = self._ids(connection, f"SELECT DISTINCT group_id FROM ({lost}) x")
             self._unasked = {*changed} - {one.group for one in asked}
-        return Questions(members=asked)
+        return asked
 
     def answer(self, observation: Observation) -> bool:
         """Notes an answer; whether it is to be staged like any other observation."""
         match observation:
             case UsersSeen(users):
-                self._there |= {user.external_id for user in users}
+                return self._seen({user.external_id for user in users})
             case UserGone(external_id, evidence):
-                self._gone[external_id] = evidence
+                if external_id in self._witnesses:
+                    return False
+                (self._absent if evidence is Evidence.ABSENCE else self._gone).add(external_id)
             case GroupsSeen(groups):
                 self._returned |= {group.external_id for group in groups}
+            case GroupGone(external_id, Evidence.ABSENCE):
+                self._absent_groups.add(external_id)
+                return False
             case MembersSeen(group, users, groups):
                 self._still.setdefault(group, (*users, *groups)[0])
                 return False
@@ -123,83 +141,80 @@ class Inquiry:
                 return False
         return True
 
+    def _seen(self, people: set[str]) -> bool:
+        """Whether they were asked for because the listing lacks them, and not as witnesses."""
+        witnesses = bool(people & self._witnesses)
+        self._witnesses -= people
+        self._there |= set() if witnesses else people
+        return not witnesses
+
     # -- what the answers allow ---------------------------------------------------------------------------------
 
-    def verdict(self, connection: Connection, ends: Ends) -> Verdict:
+    def verdict(self, connection: Connection, ends: Ends, now: str) -> Verdict:
         """Takes what is not believed out of the staging again, and says what else is not believed."""
-        doubt, suspect = self._doubt(connection)
-        people = self._unsettledquestion(doubt)
+        self._settle_absence(connection, now)
         vanished: set[str] = set()
         if ends.all("groups", Completeness.COMPLETE):
             connection.execute(text(f"INSERT INTO stage_vanished {_VANISHED}"), {"d": self._directory})
             vanished = {*self._ids(connection, "SELECT external_id FROM stage_vanished")}
         sql = _UNSETTLED + (_UNSETTLED_PEOPLE if ends.all("users", Completeness.COMPLETE) else "")
         unsettled = {*self._ids(connection, sql)}
-        reasons = [self._short_listing(), people, *self._about_groups(connection, vanished)]
-        reasons += self._about_members(connection, unsettled)
+        people = [*self._about_people()]
+        reasons = [*people, *self._about_groups(connection, vanished), *self._about_members(connection, unsettled)]
         return Verdict(
-            people=not people and not self._there,
+            people=not people,
             groups=not (self._there or vanished or self._returned),
             unread=frozenset(vanished | self._returned | self._still.keys() | self._silent | self._unasked | unsettled),
             short=bool(self._there),
-            suspect=suspect,
-            reasons=tuple([reason for reason in reasons if reason]),
+            reasons=tuple(reasons),
         )
 
-    def _doubt(self, connection: Connection) -> tuple[str, bool]:
-        """Why absence is not believed this time ("" when it is), and whether that is for the number of the absent.
-
-        What is not believed is taken out of the staging again; tombstones stay.
-        """
-        absent = self._number(
-            connection, "SELECT count(*) FROM stage_user WHERE state = 'gone' AND evidence = 'absence'"
-        )
-        if not absent:
-            return "", False
+    def _settle_absence(self, connection: Connection, now: str) -> None:
+        """Believes the absence that a whole listing showed before, with the same credentials; notes what is new, and
+        forgets what was found again."""
+        absent = self._absent | self._absent_groups
+        noted = {*self._ids(connection, "SELECT external_id FROM absent WHERE directory = :d")}
+        if not absent and not noted:
+            return
         row = directory_row(connection, self._directory)
-        known = self._number(connection, "SELECT count(*) FROM mirror_user WHERE directory = :d AND state <> 'gone'")
-        many = absent > FEW and absent > SHARE * known
-        if row.identity != self._identity:
-            doubt = "this is the first whole listing with these credentials"
-        elif many and not row.suspect:
-            doubt = f"{absent} of {known} people are absent at once"
-        else:
-            return "", False
-        connection.exec_driver_sql("DELETE FROM stage_user WHERE state = 'gone' AND evidence = 'absence'")
-        self._gone = {one: evidence for one, evidence in self._gone.items() if evidence is not Evidence.ABSENCE}
-        return doubt, many
+        counts = noted if row.identity == self._identity else set()
+        believed = set() if self._witnesses else absent & counts
+        self._gone |= self._absent & believed
+        self._absent -= believed
+        sql = "DELETE FROM stage_user WHERE state = 'gone' AND evidence = 'absence' AND external_id = ?"
+        bulk(connection, sql, [(one,) for one in self._absent])
+        bulk(connection, "INSERT INTO stage_group_gone VALUES (?)", [(one,) for one in self._absent_groups & believed])
+        kept = counts - {*self._ids(connection, _FOUND)}
+        kept |= set() if self._witnesses else absent - believed
+        if kept != noted:
+            connection.execute(text("DELETE FROM absent WHERE directory = :d"), {"d": self._directory})
+            bulk(
+                connection, "INSERT INTO absent VALUES (?, ?, ?)", [(self._directory, one, now) for one in sorted(kept)]
+            )
 
-    def _unsettledquestion(self, doubt: str) -> str:
-        """A sentence about people missing from the listing of whom nothing is concluded; "" when there are none."""
-        left = self._missing - len(self._there | self._gone.keys())
-        if left <= 0:
-            return ""
-        people = "1 person is" if left == 1 else f"{left} people are"
-        if doubt:
-            return f"{people} missing from the listing; {doubt}: believed when the next whole listing shows the same"
-        return f"{people} missing from the listing, and asking for them by id did not settle it; they keep their place"
-
-    def _short_listing(self) -> str:
-        """A sentence when somebody whom the whole listing lacked is there when asked by id, else "".
-
-        A directory that leaves out people leaves out members too: then no changed group is believed to be whole.
-        """
-        there = len(self._there)
-        if not there:
-            return ""
-        people = "1 person is" if there == 1 else f"{there} people are"
-        return f"the listing of people was short: {people} there whom it did not hold; nobody leaves a group this time"
+    def _about_people(self) -> Iterable[str]:
+        """Why the listing of people is not believed to be whole. One that leaves out people leaves out members too."""
+        if self._there:
+            people = _people(len(self._there))
+            yield f"the listing of people was short: {people} there whom it did not hold; nobody leaves a group now"
+        if self._absent:
+            doubt = _WORTHLESS if self._witnesses else _AGAIN
+            yield f"{_people(len(self._absent))} missing from the listing, and the directory knows no such id; {doubt}"
+        left = self._missing - len(self._there | self._gone | self._absent)
+        if left > 0:
+            yield f"{_people(left)} missing from the listing, and asking for them by id did not settle it; {_KEPT}"
 
     def _about_groups(self, connection: Connection, vanished: set[str]) -> Iterable[str]:
         if self._returned:
             names = self._names(connection, self._returned)
             yield f"the listing of groups was short: {names} there when asked by id; their members stay as they were"
-        if vanished:
-            names = self._names(connection, vanished)
-            yield (
-                f"{names} missing from the listing of groups, and asking by id did not settle it; their members stay as"
-                " they were"
-            )
+        if absent := vanished & self._absent_groups:
+            doubt = _WORTHLESS if self._witnesses else _AGAIN
+            names = self._names(connection, absent)
+            yield f"{names} missing from the listing of groups, and the directory knows no such id; {doubt}"
+        if left := vanished - self._absent_groups:
+            names = self._names(connection, left)
+            yield f"{names} missing from the listing of groups, and asking by id did not settle it; {_KEPT}"
 
     def _about_members(self, connection: Connection, unsettled: set[str]) -> Iterable[str]:
         for group in sorted(self._still)[:_SHOWN]:
@@ -241,6 +256,10 @@ class Inquiry:
         return int(scalar(connection, sql, **({"d": self._directory} if ":d" in sql else {})))
 
 
+def _people(number: int) -> str:
+    return "1 person is" if number == 1 else f"{number} people are"
+
+
 _MISSING = (
     "SELECT m.external_id FROM mirror_user m WHERE m.directory = :d AND m.state <> 'gone'"
     " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = m.external_id)"
@@ -257,6 +276,20 @@ _VANISHED = (  # of groups that configuration does not reach, nothing depends on
     " AND (g.members_complete_at IS NOT NULL"
     " OR g.external_id IN (SELECT group_id FROM binding WHERE directory = :d)"
     " OR g.external_id IN (SELECT member_id FROM mirror_edge WHERE directory = :d AND nested = TRUE))"
+)
+_ABSENT_FIRST = (  # so that whoever has to be asked for twice is, when not everybody can be
+    "LEFT JOIN absent a ON a.directory = :d AND a.external_id = x.external_id"
+    " ORDER BY CASE WHEN a.since IS NULL THEN 1 ELSE 0 END, x.external_id"
+)
+_FOUND = (
+    "SELECT a.external_id FROM absent a WHERE a.directory = :d"
+    " AND (EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = a.external_id)"
+    " OR EXISTS (SELECT 1 FROM stage_group g WHERE g.external_id = a.external_id)"
+    " OR EXISTS (SELECT 1 FROM stage_group_gone z WHERE z.external_id = a.external_id))"
+)
+_WITNESSES = (
+    "SELECT external_id FROM stage_user WHERE seq IN ((SELECT min(seq) FROM stage_user WHERE state <> 'gone'),"
+    " (SELECT max(seq) FROM stage_user WHERE state <> 'gone'))"
 )
 _LOST = (
     "SELECT l.group_id, l.member_id, l.nested FROM stage_lost l JOIN mirror_user m ON m.directory = :d"

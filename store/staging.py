@@ -211,11 +211,10 @@ class Staging:
             first = self._inquiry.first(self._connection, self._ends, thorough=thorough, most=most)
         if first.people or first.groups:
             yield first
-        if self._changed:
-            with self._transaction():
-                second = self._inquiry.second(self._connection, self._ends, most=most)
-            if second.members:
-                yield second
+        with self._transaction():
+            second = self._inquiry.second(self._connection, self._ends, changed=self._changed, most=most)
+        if second.people or second.members:
+            yield second
 
     @property
     def _changed(self) -> bool:
@@ -243,7 +242,7 @@ class Staging:
                 self._lease.check(connection, self._now())
             promotion = Promotion(connection, self._policy, self._now())
             promotion.settle()
-            verdict = self._inquiry.verdict(connection, self._ends)
+            verdict = self._inquiry.verdict(connection, self._ends, self._now())
             unread = self._ends.unread | verdict.unread | promotion.distrust(verdict.unread, everything=verdict.short)
             users = self._ends.whole("users") and verdict.people
             groups = self._ends.whole("groups") and verdict.groups
@@ -256,7 +255,7 @@ class Staging:
                 promoted(connection, self._lease.run, promotion.generation)
             promotion.touch(self._touched)
             if self._ends.all("users", Completeness.COMPLETE):
-                promotion.listed(identity=self._identity, suspect=verdict.suspect)
+                promotion.listed(identity=self._identity)
             # Of a group that was not read whole, an incremental read would not speak again.
             void = not self._ends.all("users", Completeness.DELTA) and (bool(unread) or not users)
             promotion.keep_cursor(self._cursor, whole=users and groups and not unread, void=void)

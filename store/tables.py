@@ -3,7 +3,7 @@
 Times are RFC 3339 text in UTC, of one width, so that they sort as text on every database. Ids are compared byte by
 byte (collation "C" on PostgreSQL, SQLite's default), which is also how Python sorts them.
 
-mirror:     directory, mirror_user, mirror_group, mirror_edge, binding, pending
+mirror:     directory, mirror_user, mirror_group, mirror_edge, absent, binding, pending
 history:    mirror_user_was, mirror_group_was, mirror_edge_was (what each promotion replaced)
 policy:     policy, mapping
 workspace:  member, member_role, team, team_member
@@ -20,9 +20,8 @@ Id = String().with_variant(String(collation="C"), "postgresql")
 class Directory(SQLModel, table=True):
     """What the mirror knows about a directory as a whole. `generation` counts promotions.
 
-    `identity` stands for the credentials and address of the last whole listing of people (None: never): absence is not
-    believed in the first one after a change. `suspect` says that the last one missed so many people that it has to be
-    seen twice.
+    `identity` stands for the credentials and address of the last whole listing of people (None: never): what was absent
+    under other ones does not count.
     """
 
     __tablename__ = "directory"
@@ -34,7 +33,6 @@ class Directory(SQLModel, table=True):
     policy_digest: str = ""
     verified_at: str | None = None
     identity: str | None = None
-    suspect: bool = False
     cursor: str | None = Field(default=None, sa_type=Text)
 
 
@@ -80,6 +78,17 @@ class MirrorEdge(SQLModel, table=True):
     nested: bool = Field(default=False, primary_key=True)
     member_id: str = Field(primary_key=True, sa_type=Id)
     group_id: str = Field(primary_key=True, sa_type=Id)
+
+
+class Absent(SQLModel, table=True):
+    """A person or group that a whole listing did not hold and of which the directory, asked by id, only said that it
+    knows no such id. They are gone when the next whole listing shows the same."""
+
+    __tablename__ = "absent"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    directory: str = Field(primary_key=True, sa_type=Id)
+    external_id: str = Field(primary_key=True, sa_type=Id)
+    since: str
 
 
 class Binding(SQLModel, table=True):

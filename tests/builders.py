@@ -130,6 +130,7 @@ class Directory:
         self.confirmed: list[str] = []
         self.witnessed: list[Membership] = []
         self.silent: set[str] = set()
+        self.purged: set[str] = set()  # people and groups that were here and of whom it knows nothing any more
         self.groups: dict[str, DirectoryGroup] = {}
         self.inside: dict[str, set[str]] = {}
         self.nested: dict[str, set[str]] = {}
@@ -221,17 +222,20 @@ class Directory:
             raise self.error
 
     async def confirm(self, questions: Questions, wanted: Wanted) -> AsyncIterator[Observation]:  # noqa: ARG002
-        """What the directory says by id: the hidden are still there, the deleted are not, of the silent it says
-        nothing."""
+        """What the directory says by id: the hidden are still there, the deleted are deleted, of the purged it knows
+        nothing, and of the silent it says nothing."""
         self.confirmed += [*questions.people, *questions.groups]
         self.witnessed += questions.members
         for name in (one for one in questions.people if one not in self.silent):
-            yield UsersSeen((self.people[name],)) if name in self.people else UserGone(name, Evidence.ABSENCE)
+            yield UsersSeen((self.people[name],)) if name in self.people else UserGone(name, self._evidence(name))
         for name in (one for one in questions.groups if one not in self.silent):
-            yield GroupsSeen((self.groups[name],)) if name in self.groups else GroupGone(name, Evidence.ABSENCE)
+            yield GroupsSeen((self.groups[name],)) if name in self.groups else GroupGone(name, self._evidence(name))
         for one in (each for each in questions.members if not self.silent & {each.group, each.member}):
             inside = one.member in (self.nested if one.nested else self.inside)[one.group]
             yield in_or_out(one, is_member=inside)
+
+    def _evidence(self, name: str) -> Evidence:
+        return Evidence.ABSENCE if name in self.purged else Evidence.TOMBSTONE
 
     def observations(self, wanted: Wanted) -> list[Observation]:
         """What a pull reports."""

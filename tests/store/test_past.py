@@ -224,7 +224,7 @@ def test_a_leaver_was_there_before(store: Store) -> None:
     with store.read() as connection:
         before, after = (past.person(connection, DIRECTORY, "ada", n) for n in (1, 2))
         assert before == past.Sighting(user("ada"), None)
-        assert after == past.Sighting(user("ada", UserState.GONE), Evidence.ABSENCE)
+        assert after == past.Sighting(user("ada", UserState.GONE), Evidence.TOMBSTONE)
         assert past.person(connection, DIRECTORY, "ada", 0) is None
 
 

@@ -29,7 +29,7 @@ from store.database import rows
 from store.mirror import cursor_of
 from store.staging import Staging
 from tests.builders import group, policy, user
-from tests.store.test_staging import DELTA, PART, edges, ended, groups, members, pull, users
+from tests.store.test_staging import DELTA, PART, edges, ended, groups, members, mirror, pull, users
 
 NOW = "2026-01-01T00:00:00.000Z"
 CREW = [f"p{number}" for number in range(8)]
@@ -37,9 +37,11 @@ Crowds = dict[str, set[str]]
 Answer = Callable[[Questions], Iterable[Observation]]
 
 
-def inquire(store: Store, *parts: list[Observation], told: Answer, most: int = 500) -> tuple[Complete, list[Questions]]:
+def inquire(
+    store: Store, *parts: list[Observation], told: Answer, most: int = 500, identity: str = ""
+) -> tuple[Complete, list[Questions]]:
     """Absorbs a pull; every round of questions is answered by `told`."""
-    staging, asked = Staging(store, policy(), lambda: NOW), []
+    staging, asked = Staging(store, policy(), lambda: NOW, identity=identity), []
     try:
         for part in parts:
             for observation in part:
@@ -68,8 +70,15 @@ def all_is_there(questions: Questions) -> Iterable[Observation]:
     yield from still(*CREW)(questions)
 
 
-def knows_nothing(questions: Questions) -> Iterable[Observation]:
-    yield from (UserGone(name, Evidence.ABSENCE) for name in questions.people)
+def deleted(questions: Questions) -> Iterable[Observation]:
+    yield from map(UserGone, questions.people)
+    yield from map(GroupGone, questions.groups)
+
+
+def knows_nothing(questions: Questions, *, but: Iterable[str] = CREW) -> Iterable[Observation]:
+    """Of whatever the listing lacks; people whom it holds are found."""
+    for name in questions.people:
+        yield UsersSeen((user(name),)) if name in but else UserGone(name, Evidence.ABSENCE)
     yield from (GroupGone(name, Evidence.ABSENCE) for name in questions.groups)
 
 
@@ -167,7 +176,7 @@ def test_groups_whose_turn_does_not_come_wait_for_the_next_run(store: Store) -> 
 def test_who_is_gone_is_not_asked_for(store: Store) -> None:
     loaded(store)
     listed = [UserGone("p1"), *users(*CREW[3:])]
-    complete, rounds = inquire(store, listed, groups("Eng", "Ops"), members("Eng", *CREW[4:]), told=knows_nothing)
+    complete, rounds = inquire(store, listed, groups("Eng", "Ops"), members("Eng", *CREW[4:]), told=deleted)
     assert rounds == [Questions(people=("p0", "p2")), Questions(members=(Membership("Eng", "p3"),))]
     assert complete.whole
     assert edges(store) == {("Eng", name) for name in CREW[4:]}
@@ -223,7 +232,7 @@ def test_ids_that_are_no_people_of_the_directory_are_not_asked_for(store: Store)
 
 
 @pytest.mark.parametrize(
-    ("told", "whole", "kept"), [(all_is_there, False, True), (knows_nothing, True, False), (nobody_says, False, True)]
+    ("told", "whole", "kept"), [(all_is_there, False, True), (deleted, True, False), (nobody_says, False, True)]
 )
 def test_a_group_that_is_not_listed_is_gone_when_the_directory_says_so(
     store: Store, told: Answer, whole: bool, kept: bool
@@ -238,6 +247,17 @@ def test_a_group_that_is_not_listed_is_gone_when_the_directory_says_so(
     assert bool(found[0][0]) is not kept
     assert not kept or found[0][1] is None  # unknown: who moved into it meanwhile is not seen
     assert inquire(store, users(*CREW), groups("Eng", "Ops"), members("Eng", *CREW), told=nobody_says)[0].whole
+
+
+def test_a_group_that_the_directory_does_not_know_is_gone_when_two_listings_say_so(store: Store) -> None:
+    loaded(store)
+    without = (users(*CREW), groups("Ops"), members("Ops", *CREW[:2]))
+    complete, rounds = inquire(store, *without, told=knows_nothing)
+    assert rounds == [Questions(groups=("Eng",)), Questions(people=("p0", "p7"))]
+    assert (complete.groups, complete.incomplete_groups, len(edges(store))) == (False, ("Eng",), len(CREW) + 2)
+    assert "the directory knows no such id; believed when the next" in complete.reasons[0]
+    assert inquire(store, *without, told=knows_nothing)[0].whole
+    assert edges(store) == {("Ops", "p0"), ("Ops", "p1")}
 
 
 def test_a_nested_group_that_may_still_be_there_stays_in_the_group_above(store: Store) -> None:
@@ -259,6 +279,102 @@ def test_nothing_is_asked_when_nothing_is_missing(store: Store) -> None:
     read = (users(*CREW, "new"), groups("Eng", "Ops"), members("Eng", *CREW, "new"), members("Ops", *CREW[:2]))
     complete, rounds = inquire(store, *read, told=all_is_there)
     assert (rounds, complete.whole) == ([], True)
+
+
+# -- people of whom the directory only knows no such id -----------------------------------------------------------
+
+REST = CREW[2:]
+
+
+def absent(store: Store) -> set[str]:
+    with store.read() as connection:
+        return {row[0] for row in rows(connection, "SELECT external_id FROM absent")}
+
+
+def without_two(store: Store, told: Answer, identity: str = "") -> Complete:
+    """A listing that lacks the first two."""
+    return inquire(store, users(*REST), groups(), told=told, identity=identity)[0]
+
+
+def unknown(questions: Questions) -> Iterable[Observation]:
+    return knows_nothing(questions, but=REST)
+
+
+def test_people_whom_the_directory_does_not_know_are_gone_when_two_listings_say_so(store: Store) -> None:
+    pull(store, users(*CREW), groups())
+    complete = without_two(store, unknown)
+    assert (complete.users, set(mirror(store).values()), absent(store)) == (False, {"active"}, {"p0", "p1"})
+    (reason,) = complete.reasons
+    assert reason.startswith("2 people are missing from the listing, and the directory knows no such id; believed when")
+    assert without_two(store, unknown).users
+    assert (mirror(store)["p0"], mirror(store)["p1"], absent(store)) == ("gone/absence", "gone/absence", set())
+
+
+def test_each_of_them_needs_two_listings(store: Store) -> None:
+    """Regression: one person who was absent twice let everybody go who was absent with them for the first time."""
+    pull(store, users(*CREW), groups())
+    inquire(store, users(*CREW[1:]), groups(), told=lambda q: knows_nothing(q, but=CREW[1:]))
+    assert absent(store) == {"p0"}
+    complete = without_two(store, unknown)
+    assert (mirror(store)["p0"], mirror(store)["p1"], complete.users) == ("gone/absence", "active", False)
+    assert absent(store) == {"p1"}
+
+
+def test_who_is_found_again_begins_anew(store: Store) -> None:
+    pull(store, users(*CREW), groups())
+    without_two(store, unknown)
+    pull(store, users("p0", end=DELTA), groups(end=DELTA))
+    assert absent(store) == {"p1"}
+    without_two(store, unknown)
+    assert (mirror(store)["p0"], mirror(store)["p1"], absent(store)) == ("active", "gone/absence", {"p0"})
+
+
+def test_what_was_absent_with_other_credentials_does_not_count(store: Store) -> None:
+    inquire(store, users(*CREW), groups(), told=nobody_says, identity="old key")
+    without_two(store, unknown, "old key")
+    assert without_two(store, unknown, "new key").users is False
+    assert set(mirror(store).values()) == {"active"}
+    assert without_two(store, unknown, "new key").users
+
+
+def test_a_listing_that_is_not_whole_in_between_does_not_matter(store: Store) -> None:
+    pull(store, users(*CREW), groups())
+    without_two(store, unknown)
+    pull(store, users(*REST, end=PART), groups())
+    assert set(mirror(store).values()) == {"active"}
+    assert without_two(store, unknown).users
+
+
+@pytest.mark.parametrize("found", [[], ["p2"]])
+def test_a_directory_that_does_not_find_whom_it_lists_says_nothing_about_the_others(
+    store: Store, found: list[str]
+) -> None:
+    """A proxy or a permission that answers every question by id with the vendor's own "not found"."""
+    pull(store, users(*CREW), groups("Eng"), members("Eng", "p2"))
+    for _ in range(3):
+        complete, rounds = inquire(store, users(*REST), groups(), told=lambda q: knows_nothing(q, but=found))
+        assert rounds == [Questions(("p0", "p1"), ("Eng",)), Questions(people=("p2", "p7"))]
+        assert all("it does not find people by id whom it lists" in reason for reason in complete.reasons)
+        assert (set(mirror(store).values()), edges(store)) == ({"active"}, {("Eng", "p2")})
+    assert (absent(store), len(complete.reasons)) == (set(), 2)
+
+
+def test_a_tombstone_counts_at_once_whatever_the_others_are(store: Store) -> None:
+    pull(store, users(*CREW), groups())
+
+    def one_deleted(questions: Questions) -> Iterable[Observation]:
+        return (UserGone("p0") if told == UserGone("p0", Evidence.ABSENCE) else told for told in unknown(questions))
+
+    assert without_two(store, one_deleted).users is False
+    assert (mirror(store)["p0"], mirror(store)["p1"]) == ("gone/tombstone", "active")
+
+
+def test_whoever_is_absent_for_the_second_time_is_asked_for_first(store: Store) -> None:
+    pull(store, users(*CREW), groups())
+    for gone in (0, 1):
+        inquire(store, users(*REST), groups(), told=unknown, most=1)
+        assert list(mirror(store).values()).count("gone/absence") == gone
+    assert mirror(store)["p0"] == "gone/absence"
 
 
 # -- the law ------------------------------------------------------------------------------------------------------

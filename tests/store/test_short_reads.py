@@ -194,6 +194,7 @@ def test_members_of_a_lost_mirror_are_not_absent_until_people_were_read_whole(st
     sync(store, directory)
     forget(store)
     directory.delete("ada")
+    directory.purged = {"ada"}
     short(directory, "users")
     assert changes(store, sync(store, directory)) == [("deactivate", "ada", "not_read_whole")]
     short(directory)

@@ -87,7 +87,7 @@ def test_a_subject_says_all_that_deciding_needs(crowd: Store) -> None:
     assert linked.roles == {"role": "member"}
     assert found["kim"].groups in (("Eng", "Admins"), ("Admins", "Eng"))
     assert found["cyd"].user == suspended("cyd")
-    assert (found["bob"].user, found["bob"].evidence) == (gone("bob"), "absence")
+    assert (found["bob"].user, found["bob"].evidence) == (gone("bob"), "tombstone")
     assert (found["eve"].rivals, found["hal"].rivals) == (("hal",), ("eve",))
     assert (found["jim"].scoped, found["ada"].scoped) == (False, True)
 

@@ -58,8 +58,8 @@ def ended(collection: str, end: Completeness | None, name: str = "") -> list[Obs
 
 
 def pull(
-    opened: Store, *parts: list[Observation], asked: Policy | None = None, answer: str = "absence", identity: str = "",
-    most: int = 500, thorough: bool = False,
+    opened: Store, *parts: list[Observation], asked: Policy | None = None, answer: str = "tombstone",
+    identity: str = "", most: int = 500, thorough: bool = False,
 ) -> Complete:  # fmt: skip
     """Absorbs one pull; about everything missing from it the directory answers: "absence", "tombstone", "there", ""."""
     staging = Staging(opened, asked or policy(), lambda: NOW, identity=identity)
@@ -117,11 +117,11 @@ def pending(opened: Store) -> set[str]:
 @pytest.mark.parametrize(
     ("second", "expected"),
     [
-        pytest.param(users("ada"), {"ada": "active", "bob": "gone/absence"}, id="absent from a complete read"),
+        pytest.param(users("ada"), {"ada": "active", "bob": "gone/tombstone"}, id="absent from a complete read"),
         pytest.param(users("ada", end=PART), {"ada": "active", "bob": "active"}, id="absent from a partial read"),
         pytest.param(users("ada", end=DELTA), {"ada": "active", "bob": "active"}, id="not in a delta"),
         pytest.param(users("ada", end=None), {"ada": "active", "bob": "active"}, id="never ended"),
-        pytest.param(users(), {"ada": "gone/absence", "bob": "gone/absence"}, id="complete and empty"),
+        pytest.param(users(), {"ada": "gone/tombstone", "bob": "gone/tombstone"}, id="complete and empty"),
         pytest.param(
             [*users("ada", end=PART), *ended("users", WHOLE)], {"ada": "active", "bob": "active"}, id="one end partial"
         ),
@@ -163,7 +163,7 @@ def test_a_whole_listing_alone_takes_nobody_away(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "bob", "whole"),
-    [("absence", "gone/absence", True), ("tombstone", "gone/tombstone", True), ("there", "active", False)],
+    [("absence", "active", False), ("tombstone", "gone/tombstone", True), ("there", "active", False)],
 )
 def test_who_is_missing_is_asked_for_by_id(store: Store, answer: str, bob: str, whole: bool) -> None:
     pull(store, users("ada", "bob"), groups())
@@ -187,36 +187,17 @@ def test_a_short_listing_of_people_makes_groups_unbelievable(store: Store) -> No
 def test_only_so_many_are_asked_and_the_others_stay(store: Store) -> None:
     pull(store, users("ada", "bob", "cyd"), groups())
     complete = pull(store, users("ada"), groups(), most=1)
-    assert sorted(mirror(store).values()) == ["active", "active", "gone/absence"]
+    assert sorted(mirror(store).values()) == ["active", "active", "gone/tombstone"]
     assert (complete.users, len(missing(complete))) == (False, 1)
     assert pull(store, users("ada"), groups(), most=1).users
-    assert sorted(mirror(store).values()) == ["active", "gone/absence", "gone/absence"]
-
-
-@pytest.mark.parametrize(("answer", "bob"), [("absence", "active"), ("tombstone", "gone/tombstone")])
-def test_absence_is_not_believed_right_after_new_credentials(store: Store, answer: str, bob: str) -> None:
-    pull(store, users("ada", "bob"), groups(), identity="old key")
-    complete = pull(store, users("ada"), groups(), identity="new key", answer=answer)
-    assert (mirror(store)["bob"], complete.users) == (bob, bob != "active")
-    pull(store, users("ada"), groups(), identity="new key", answer=answer)
-    assert mirror(store)["bob"].startswith("gone/")
-
-
-def test_many_absent_at_once_have_to_be_absent_twice(store: Store) -> None:
-    crowd = [f"u{number:03}" for number in range(100)]
-    pull(store, users(*crowd), groups())
-    complete = pull(store, users(*crowd[:70]), groups())
-    assert set(mirror(store).values()) == {"active"}
-    assert "30 of 100 people are absent at once" in missing(complete)[0]
-    assert pull(store, users(*crowd[:70]), groups()).users
-    assert list(mirror(store).values()).count("gone/absence") == 30
+    assert sorted(mirror(store).values()) == ["active", "gone/tombstone", "gone/tombstone"]
 
 
 def test_a_member_whom_the_mirror_never_saw_is_asked_for_in_a_full_comparison(store: Store) -> None:
     add(store, member("old"))
     pull(store, users("ada"), groups())
     assert pull(store, users("ada"), groups(), thorough=True).users
-    assert mirror(store) == {"ada": "active", "old": "gone/absence"}
+    assert mirror(store) == {"ada": "active", "old": "gone/tombstone"}
 
 
 def test_a_cursor_goes_forward_with_whole_reads_only(store: Store) -> None:
@@ -437,7 +418,7 @@ def test_a_promotion_that_fails_leaves_nothing(store: Store, monkeypatch: pytest
     assert (mirror(store), pending(store)) == ({"ada": "active", "bob": "active"}, set())
     assert len(edges(store)) == 3
     pull(store, users("eve"))
-    assert mirror(store) == {"ada": "gone/absence", "bob": "gone/absence", "eve": "active"}
+    assert mirror(store) == {"ada": "gone/tombstone", "bob": "gone/tombstone", "eve": "active"}
 
 
 # -- who has to be looked at again --------------------------------------------------------------------------------
