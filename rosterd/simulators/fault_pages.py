@@ -173,10 +173,10 @@ def _out_of_sight(strike: Strike) -> frozenset[str]:
     return hidden
 
 
-def out_of_sight(strike: Strike) -> Response | None:
+def out_of_sight(strike: Strike, refused: Callable[[Strike], Response]) -> Response | None:
     """Who is out of sight is refused by id, and so are the members of such a group."""
     asked = {_id(strike, key) for key in strike.call.route.values()}
-    return None if asked.isdisjoint(_out_of_sight(strike)) else refusals.forbidden(strike)
+    return None if asked.isdisjoint(_out_of_sight(strike)) else refused(strike)
 
 
 def _id(strike: Strike, key: str) -> str:

@@ -87,8 +87,13 @@ _SHORT = (
            _USERS | {"user"}, change=pages.without_status),
     _fault("missing_list_key", "the key of the list is missing, or in Okta the list is an object", ALL, _USERS, _LISTS,
            change=pages.without_key),
-    _fault("narrowed", "the permission was narrowed: every second person and group cannot be seen, with a clean 200; "
-           "by id they are refused with 403", ALL, _API - {"other"}, instead=pages.out_of_sight, change=pages.narrowed),
+    *(
+        _fault(name, "the permission was narrowed: every second person and group cannot be seen, with a clean 200; "
+               f"by id they are {by_id}", ALL, _API - {"other"}, instead=partial(pages.out_of_sight, refused=refused),
+               change=pages.narrowed)
+        for name, by_id, refused in (("narrowed", "refused with 403", no.forbidden),
+                                     ("narrowed_404", "not found, like deleted ones: 404", no.not_found))
+    ),
     _fault("hidden_groups", "every second group is missing from the listing of groups, with a clean 200", ALL, _GROUPS,
            change=pages.half),
     _fault("one_group_403", "one group refuses its members (the second one, or the one whose id is the route)", ALL,

@@ -12,12 +12,12 @@ from typing import cast
 import msgspec
 import pytest
 
-from reconciler.policy import Policy, RoleAxis, RoleSource, TeamMapping
+from reconciler.policy import Limit, Policy, RoleAxis, RoleSource, TeamMapping
 from reconciler.report import Report
 from rosterd.ports import run_once
 from rosterd.simulators import Simulator, World
 from rosterd.simulators.faults import FAULTS
-from rosterd.simulators.world import Group, Kind
+from rosterd.simulators.world import KINDS, Group, Kind
 from store import Store
 from store.workspace import roster
 from tests.connectors.directories import connect
@@ -34,23 +34,26 @@ PAIRS = [(kind, fault.name) for fault in FAULTS for kind in sorted(fault.kinds)]
 
 # Members or groups are missing with a clean 200, and the report says which groups are short.
 HIDING_MEMBERS = {"half_members", "group_members_empty", "hidden_groups"}
-UNSEEN_NEWCOMERS = {"narrowed", "missing_next", "changes_mid_read"}  # which no client can know of
+UNSEEN_NEWCOMERS = {"narrowed", "narrowed_404", "missing_next", "changes_mid_read"}  # which no client can know of
+# What is missing is unknown by id as well: one whole listing takes nothing away, the next is for the limits (below).
+UNKNOWN_BY_ID = {"narrowed_404"}
 Roster = dict[str, tuple[str, tuple[str, ...]]]  # role and teams by address
 
 
 class Drill:
     """One simulated directory, one store, and the roster that there should be."""
 
-    def __init__(self, kind: Kind, store: Store, folder: Path) -> None:
+    def __init__(self, kind: Kind, store: Store, folder: Path, limits: dict[str, Limit] | None = None) -> None:
         self.world = World.generate(kind, 40, 8, domain="acme.com")
         self.simulator = Simulator(kind, self.world)
         self.store, self.folder = store, folder
+        self.policy = msgspec.structs.replace(POLICY, limits=limits or {})
 
     def sync(self, *, deadline: float = 60.0, verify: bool = False) -> Report:
         async def run() -> Report:
             connector = connect(self.simulator, self.folder, deadline=deadline)
             try:
-                return await run_once(self.store, POLICY, connector, progress=lambda *_: None, verify=verify)
+                return await run_once(self.store, self.policy, connector, progress=lambda *_: None, verify=verify)
             finally:
                 await connector.close()
 
@@ -102,7 +105,7 @@ def test_a_fault_is_survived(kind: str, fault: str, store: Store, tmp_path: Path
         assert before == drill.expected()
         drill.a_day()
         simulator.fault(fault)
-        for verify in (False, True):
+        for verify in (False, True) if fault not in UNKNOWN_BY_ID else (True,):
             report = drill.sync(deadline=PATIENCE, verify=verify)
             no_removal_without_evidence(before, drill.active(), drill.expected())
             says_what_to_do(report, simulator.secret)
@@ -114,6 +117,28 @@ def test_a_fault_is_survived(kind: str, fault: str, store: Store, tmp_path: Path
         assert drill.active() == drill.expected()
         clean = drill.sync(verify=True)
         assert (clean.state, clean.changes) == ("succeeded", 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_people_whom_a_narrowed_permission_makes_unknown_are_held_by_the_limits(
+    kind: Kind, store: Store, tmp_path: Path
+) -> None:
+    """Nothing that the directory says tells it from a purge. It is said in the report first, and then held."""
+    drill = Drill(kind, store, tmp_path, {"deactivate_absence": Limit(count=50, percent=5, floor=5)})
+    with drill.simulator as simulator:
+        drill.sync()
+        before = drill.active()
+        simulator.fault("narrowed_404")
+        report = drill.sync(verify=True)
+        assert (report.state, report.counts.deactivate, drill.active()) == ("blocked", 0, before)
+        assert any("the directory knows no such id" in reason for reason in report.complete.reasons)
+        report = drill.sync(verify=True)
+        assert (report.state, report.counts.deactivate) == ("held", 0)
+        assert report.counts.held >= len(before) // 2 - 2
+        assert set(drill.active()) == set(before)
+        simulator.no_fault()
+        drill.sync(verify=True)
+        assert drill.active() == before
 
 
 def no_removal_without_evidence(before: Roster, after: Roster, expected: Roster) -> None:
