@@ -132,8 +132,12 @@ class Policy(Frozen, frozen=True):
 
     def wanted(self, bound: dict[str, str], cursor: str = "") -> Wanted:
         """What a connector has to read for this policy."""
-        attributes = {*self.role_attributes, *(mapping.source for mapping in self.attributes)}
-        return Wanted(frozenset(self.refs), bound, frozenset(attributes), self.nested, cursor)
+        return Wanted(frozenset(self.refs), bound, self.read_attributes, self.nested, cursor)
+
+    @property
+    def read_attributes(self) -> frozenset[str]:
+        """Every attribute of people that configuration asks for."""
+        return frozenset({*self.role_attributes, *(mapping.source for mapping in self.attributes)})
 
     @property
     def role_attributes(self) -> tuple[str, ...]:

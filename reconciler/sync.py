@@ -140,6 +140,10 @@ class Ports(Protocol):
         """What the configured group names mean as far as is known, to ids."""
         ...
 
+    def unread(self) -> Sequence[str]:
+        """Attributes that configuration asks for and that the people of the mirror were not all read with."""
+        ...
+
     def cursor(self) -> str:
         """Where an incremental read can begin; "" when everything has to be read."""
         ...
@@ -202,10 +206,26 @@ async def sync(job: Job, ports: Ports) -> Report:
     except DirectoryError as error:
         report = msgspec.structs.replace(report, state="blocked", error=error.as_dict())
         return finish(report, ports, tasks, watch, whole=False)
+    if unread := () if complete.users else ports.unread():
+        refused = _not_read(job, unread).as_dict()
+        report = msgspec.structs.replace(report, state="blocked", complete=complete, error=refused)
+        return finish(report, ports, tasks, watch, whole=False)
     with watch.phase("plan"):
         tally, warnings = _plan(job, ports, tasks)
     report = msgspec.structs.replace(report, complete=complete, warnings=warnings)
     return carry_out(report, tally, ports, tasks, watch=watch, policy=job.policy)
+
+
+def _not_read(job: Job, attributes: Sequence[str]) -> DirectoryError:
+    """Who was read before configuration asked for an attribute seems not to have it: nobody is judged by that."""
+    named = ", ".join(attributes)
+    error = DirectoryError(
+        f"the configuration now asks for {named}, and the listing of people was not whole: nobody is judged by it yet",
+        where=job.policy.directory,
+        fix="nothing was changed; the first whole listing settles it",
+    )
+    error.code = "attributes_not_read"
+    return error
 
 
 def carry_out(

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ from store.gauges import gauges
 from store.leases import RENEW, Held, Renewal, give_back, stamp, take
 from store.mappings import with_retired
 from store.mirror import cursor_of, meanings, peek
-from store.policies import since
+from store.policies import since, unread
 from store.runs import RunTasks
 from store.snapshot import View
 from store.staging import Staging
@@ -95,6 +95,11 @@ class RunPorts:
         """What the configured group names mean as far as is known, to ids."""
         with self._store.read() as connection:
             return meanings(connection, self._policy)
+
+    def unread(self) -> Sequence[str]:
+        """Attributes that configuration asks for and that the people of the mirror were not all read with."""
+        with self._store.read() as connection:
+            return unread(connection, self._policy)
 
     def cursor(self) -> str:
         """Where an incremental read can begin."""

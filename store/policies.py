@@ -60,6 +60,17 @@ def compared(connection: Connection, policy: Policy, now: str, *, everybody: boo
         connection.execute(text(f"UPDATE directory SET policy_digest = :p{verified} WHERE id = :d"), given)
 
 
+def unread(connection: Connection, policy: Policy) -> tuple[str, ...]:
+    """Attributes that this policy asks for and that of the last comparison did not: people whom a short listing leaves
+    out are known without them. None before the first comparison, when nobody is known."""
+    row = peek(connection, policy.directory)
+    if row is None or not row.policy_digest or row.policy_digest == policy.digest:
+        return ()
+    before = of(connection, policy.directory, row.policy_digest)
+    known = frozenset() if before is None else before.read_attributes
+    return tuple(sorted(policy.read_attributes - known))
+
+
 def since(connection: Connection, policy: Policy) -> Touched:
     """Whom the step from the policy of the last comparison to this one touches: everybody, when there was none."""
     row = peek(connection, policy.directory)

@@ -28,6 +28,7 @@ class Ports:
         self.crowd, self.complete = crowd, complete
         self.log: list[str] = []
         self.stale: list[tuple[str, str]] = []
+        self.fresh: tuple[str, ...] = ()
         self.told: list[tuple[str, int, int | None]] = []
         self.actions: list[Action] = []
         self.settled: list[str] = []
@@ -57,6 +58,9 @@ class Ports:
 
     def bound(self) -> dict[str, str]:
         return {"Eng": "g1"}
+
+    def unread(self) -> tuple[str, ...]:
+        return self.fresh
 
     def cursor(self) -> str:
         return self.place

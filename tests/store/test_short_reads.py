@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from reconciler.model import GroupsSeen, Wanted
-from reconciler.policy import RoleSource, Scope, TeamMapping
+from reconciler.policy import AttributeMapping, RoleSource, Scope, TeamMapping
 from store import Store
 from tests.builders import SOURCE, Directory, admins, by_hand, changes, group, people, policy, sync
 from tests.store.workspaces import add, edit
@@ -113,6 +113,33 @@ def test_what_a_short_read_withheld_is_done_once_it_is_whole(store: Store) -> No
         ("leave_team", "ada", "-"), ("set_role", "ada", "member")
     ]  # fmt: skip
     assert changes(store, sync(store, directory, asked)) == []
+
+
+def test_nobody_is_judged_by_an_attribute_that_a_short_listing_did_not_bring(store: Store) -> None:
+    """Configuration moves the role from a group to an attribute; the next listing of people breaks off before ada."""
+    directory = Directory("ada", "bob")
+    directory.join("ada", groups=["Admins"])
+    sync(store, directory, policy(sources=(RoleSource("role", groups=(("Admins", "admin"),)),)))
+    moved = policy(
+        sources=(RoleSource("role", attribute="jamie_role"),), attributes=(AttributeMapping("job", "title"),)
+    )
+    for name in ("ada", "bob"):
+        directory.change(name, attributes={"jamie_role": "admin", "job": "Chief"})
+    directory.hidden.add("ada")
+    directory.partial.add("users")
+    for verify in (False, True):
+        report = sync(store, directory, moved, verify=verify)
+        assert (report.state, report.changes) == ("blocked", 0)
+        assert report.error is not None
+        assert report.error["code"] == "attributes_not_read"
+        assert "asks for jamie_role, job," in report.error["message"]
+        assert admins(store) == {"ada"}
+    directory.hidden.clear()
+    directory.partial.clear()
+    assert sync(store, directory, moved).state == "succeeded"
+    assert admins(store) == {"ada", "bob"}
+    directory.partial.add("users")
+    assert sync(store, directory, moved).error is None, "all of them were read with it"
 
 
 def test_the_scope_group_was_read_short(store: Store) -> None:
