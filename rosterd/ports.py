@@ -159,8 +159,8 @@ async def run_once(
 ) -> Report:  # fmt: skip
     """One run of one directory: takes the workspace's lease, runs the loop, gives the lease back.
 
-    `identity` stands for the credentials and the address of the directory: after a change, absence has to be seen
-    twice. `verify_every` is how old the last full comparison may be.
+    `identity` stands for the credentials and the address of the directory: after a change, an absence
+    that was noted before does not count. `verify_every` is how old the last full comparison may be.
 
     Raises:
         WorkspaceBusy: another run holds the workspace.

@@ -162,8 +162,9 @@ class Promotion:
                 " stage_group_gone) ON CONFLICT DO NOTHING"
             )
         self._run(
-            f"{into} stage_left l JOIN mirror_edge e ON e.directory = :d AND e.nested IN (FALSE, TRUE)"
-            " AND e.member_id = l.member_id AND e.group_id = l.group_id WHERE TRUE ON CONFLICT DO NOTHING"
+            # CROSS JOIN fixes the order on SQLite: from the few who left to their memberships.
+            f"{into} stage_left l CROSS JOIN mirror_edge e WHERE e.directory = :d AND e.nested IN (FALSE, TRUE)"
+            " AND e.member_id = l.member_id AND e.group_id = l.group_id ON CONFLICT DO NOTHING"
         )
         # Graph says nothing about the groups of a user who was deleted (facts §4.1): a restored one starts without.
         self._run(
