@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from reconciler.causes import role_cause, scope_cause
 from reconciler.context import Context, Membership
 from reconciler.match import Conflict, Match, Subject, match
 from reconciler.model import JSON, Evidence, Frozen, Member, Profile, UserState, fields_of, key
@@ -51,7 +52,8 @@ def decide(context: Context, subject: Subject) -> Decision:
         case UserState.ACTIVE if not outside:
             actions = _active(context, subject, belongs)
         case UserState.ACTIVE if outside != "?":
-            actions = _remove(context, subject, Evidence.SCOPE, outside)
+            cause = scope_cause(context.policy, context.view, outside)
+            actions = _remove(context, subject, Evidence.SCOPE, cause)
         case UserState.ACTIVE:
             actions = _withhold(_remove(context, subject, Evidence.SCOPE, _SHORT), f"{_SHORT} could not be read whole")
         case _:
@@ -167,6 +169,7 @@ def _roles(context: Context, external_id: str, member: Member, roles: dict[str, 
             continue
         down = current is not None and axis.rank(value) < axis.rank(current)
         refusal = _kept(context, member, axis, grant) if down else ("", "")
+        cause = role_cause(context.policy, context.view, axis, current, grant) if down else ""
         actions.append(
             Action(
                 Step.DEMOTE if down else Step.PROMOTE,
@@ -176,7 +179,7 @@ def _roles(context: Context, external_id: str, member: Member, roles: dict[str, 
                 member.id,
                 before={axis.axis: current},
                 after={axis.axis: value},
-                cause=grant.source if grant.withheld else f"{value} from {grant.source}",
+                cause=cause or (grant.source if grant.withheld else f"{value} from {grant.source}"),
                 state="skipped" if refusal[0] else "planned",
                 code=refusal[0] or "planned",
                 detail=refusal[1],

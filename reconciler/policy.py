@@ -17,6 +17,7 @@ from reconciler.model import FIELDS, JSON, DirectoryUser, Frozen, Profile, Wante
 
 Change = Literal["create", "update", "deactivate", "leave_team", "promote", "demote"]
 OnRemove = Literal["keep", "remove"]
+OUTSIDE_GROUPS = "not in any of the synced groups"
 
 
 class RoleAxis(Frozen, frozen=True):
@@ -225,7 +226,7 @@ def out_of_scope(policy: Policy, view: GroupView, user: DirectoryUser, refs: fro
     groups = policy.scope.groups
     if (why := outsider(policy, user)) or not groups or not refs.isdisjoint(groups):
         return why
-    return "not in any of the synced groups" if view.unknown.isdisjoint(groups) else "?"
+    return OUTSIDE_GROUPS if view.unknown.isdisjoint(groups) else "?"
 
 
 def outsider(policy: Policy, user: DirectoryUser) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from reconciler.causes import team_cause
 from reconciler.model import Frozen
 from reconciler.policy import GroupView, Policy, TeamMapping
 
@@ -43,7 +44,7 @@ def why_leaving(policy: Policy, view: GroupView, refs: frozenset[str], team: str
     for mapping in policy.retired:
         if mapping.team == team and mapping.on_remove == "remove" and _concerns(mapping, view, refs):
             return f"the {spoken(view, mapping)} was removed"
-    return f"no longer in a group mapped to team {team}"
+    return team_cause(policy, view, team)
 
 
 def undecided_teams(policy: Policy, view: GroupView) -> frozenset[str]:

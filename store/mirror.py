@@ -1,6 +1,6 @@
 """Small questions about a directory in the mirror: its own row, its groups, what its names mean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
@@ -100,16 +100,24 @@ def group_view(connection: Connection, policy: Policy) -> tuple[GroupView, tuple
     listed = groups_of(connection, policy.directory)
     before = bound(connection, policy.directory)
     found = resolve(policy.refs, listed, before)
-    names = {group.external_id: group.name for group in listed}
+    gone = {ref: before[ref] for ref in found.missing if ref in before}
+    names = {group.external_id: group.name for group in listed} | _last_names(connection, policy.directory, gone)
     view = view_of(
         found.ids,
         nested=nested(connection, policy.directory) if policy.nested else (),
         unknown=(*found.ambiguous, *(ref for ref in found.missing if ref not in before)),
         never=_never_read(connection, policy.directory),
-        gone=(ref for ref in found.missing if ref in before),
-        names={ref: names[group] for ref, group in found.ids.items()},
+        gone=gone,
+        names={ref: names[group] for ref, group in {**gone, **found.ids}.items() if group in names},
     )
     return view, tuple(_warnings(policy.configured.intersection(found.missing), found.ambiguous))
+
+
+def _last_names(connection: Connection, directory: str, gone: Mapping[str, str]) -> dict[str, str]:
+    """What groups that are gone were called last, by id."""
+    sql = "SELECT name FROM mirror_group WHERE directory = :d AND external_id = :id"
+    found = {group: rows(connection, sql, d=directory, id=group) for group in sorted({*gone.values()})}
+    return {group: listed[0][0] for group, listed in found.items() if listed and listed[0][0]}
 
 
 def nested(connection: Connection, directory: str) -> list[tuple[str, str]]:

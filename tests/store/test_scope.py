@@ -37,11 +37,11 @@ BOUNDS = {
     ),
     "group": Bound(
         Scope(groups=("Staff",)), lambda directory, name: directory.leave(name, groups=["Staff"]),
-        lambda directory, name: directory.join(name, groups=["Staff"]), "not in any of the synced groups",
+        lambda directory, name: directory.join(name, groups=["Staff"]), "not in group Staff",
     ),
     "nested group": Bound(
         Scope(groups=("All",)), lambda directory, name: directory.unnest("All", f"{name}'s"),
-        lambda directory, name: directory.nest("All", f"{name}'s"), "not in any of the synced groups",
+        lambda directory, name: directory.nest("All", f"{name}'s"), "not in group All",
     ),
     "guest": Bound(Scope(), changed(guest=True), IN, "guest accounts are not synced"),
     "pattern of the address": Bound(
