@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
 from zlib import crc32
 
+from reconciler.health import NEVER, Health, resting
+
 JITTER = timedelta(seconds=60)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Every crontab line that ever fires does so in here: the window holds all leap days and weekdays of February 29.
@@ -108,12 +110,16 @@ def _weekday(text: str) -> int:
     raise ValueError(f'"{text}" is no weekday: write 0-7 or sun-sat')
 
 
-def next_due(trigger: Trigger, last: datetime | None, now: datetime, *, offset: timedelta = timedelta(0)) -> datetime:
+def next_due(
+    trigger: Trigger, last: datetime | None, now: datetime, *, offset: timedelta = timedelta(0),
+    health: Health | None = None,
+) -> datetime:  # fmt: skip
     """When the directory is due, never before `now`: times that were missed come to one, due now.
 
     `last` is when it last ran. One that lies after `now` (the clock was set back) tells nothing about how long ago the
     run was, so it counts as never. A directory that never ran is due now if it runs at intervals, else when its cron
-    line says. `offset` shifts the cron line's times (`spread`); intervals begin at `last` and are not shifted.
+    line says. `offset` shifts the cron line's times (`spread`); intervals begin at `last` and are not shifted. While
+    reading the directory fails, its `health` puts it off; a paused one is due at `health.NEVER`.
 
     Raises:
         ValueError: the trigger has no time left to fire.
@@ -124,7 +130,8 @@ def next_due(trigger: Trigger, last: datetime | None, now: datetime, *, offset: 
         at = now if _at_intervals(trigger) else _fire(trigger, None, shifted) + offset
     else:
         at = _fire(trigger, previous, previous) + offset
-    return max(at, now)
+    rests = None if health is None else resting(health, now)
+    return max(at, now, rests or now)
 
 
 def _at_intervals(trigger: Trigger) -> bool:
@@ -149,6 +156,7 @@ class _Entry:
     last: datetime | None
     offset: timedelta
     at: datetime
+    health: Health | None = None
 
 
 class Due:
@@ -163,6 +171,14 @@ class Due:
         offset = spread(directory)
         at = next_due(trigger, last, now, offset=offset)
         self._entries[directory] = _Entry(trigger, last, offset, at)
+
+    def know(self, directory: str, health: Health, now: datetime) -> None:
+        """Notes how reading this directory goes, which puts it off or lets it be due again.
+
+        Raises:
+            KeyError: the directory was never entered.
+        """
+        self._entries[directory] = _again(replace(self._entries[directory], health=health), now)
 
     def remove(self, directory: str) -> None:
         """Forgets a directory; one that was never entered is no error."""
@@ -185,9 +201,9 @@ class Due:
         self._entries[directory] = _again(replace(self._entries[directory], last=now), now)
 
     def wake(self) -> datetime | None:
-        """When to ask again: the earliest time anything is due; None when nothing is entered."""
-        return min((entry.at for entry in self._entries.values()), default=None)
+        """When to ask again: the earliest time anything is due; None when nothing is entered, or all is paused."""
+        return min((entry.at for entry in self._entries.values() if entry.at != NEVER), default=None)
 
 
 def _again(entry: _Entry, now: datetime) -> _Entry:
-    return replace(entry, at=next_due(entry.trigger, entry.last, now, offset=entry.offset))
+    return replace(entry, at=next_due(entry.trigger, entry.last, now, offset=entry.offset, health=entry.health))

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from reconciler.health import Health
 from reconciler.model import JSON
 
 State = Literal["running", "succeeded", "partial", "held", "blocked", "failed"]
@@ -76,7 +77,8 @@ class Cause(msgspec.Struct, frozen=True):
 
 class Report(msgspec.Struct, frozen=True):
     """One pass of the loop. Times are RFC 3339 in UTC; phases are seconds; `managed` is how many members percentages
-    were measured against; `of` is the earlier run that an approval or an undo is about."""
+    were measured against; `of` is the earlier run that an approval or an undo is about;
+    `health` is the directory's after this run."""
 
     run: str
     workspace: str
@@ -96,6 +98,7 @@ class Report(msgspec.Struct, frozen=True):
     planned_only: bool = False
     managed: int = 0
     of: str = ""
+    health: Health | None = None
     error: dict[str, str] | None = None
 
     @property

@@ -14,6 +14,7 @@ from reconciler.context import Context
 from reconciler.decide import decide
 from reconciler.errors import CursorExpired, DirectoryError
 from reconciler.guard import Gauges, Hold, Verdict, judge
+from reconciler.health import Health
 from reconciler.holders import with_stays
 from reconciler.match import Subject
 from reconciler.model import Member, Observation, Questions, Wanted
@@ -164,6 +165,17 @@ class Ports(Protocol):
         """What limits are measured against; `teams` are those that a plan takes people out of."""
         ...
 
+    def check_due(self) -> None:
+        """
+        Raises:
+            DirectoryPaused: the directory is not read on schedule now.
+        """
+        ...
+
+    def health(self, report: Report) -> Health | None:
+        """The health of the directory once this run ended, kept for the next ones."""
+        ...
+
     def now(self) -> str:
         """RFC 3339 UTC."""
         ...
@@ -201,6 +213,8 @@ async def sync(job: Job, ports: Ports) -> Report:
     )  # fmt: skip
     tasks = ports.tasks(report)
     try:
+        if job.trigger == "schedule":
+            ports.check_due()
         with watch.phase("pull"):
             complete = await _pull(job, ports)
     except DirectoryError as error:
@@ -351,6 +365,7 @@ def finish(report: Report, ports: Ports, tasks: Tasks, watch: "Watch", *, whole:
         phases=watch.phases,
         transport=ports.source.transport,
     )
+    report = msgspec.structs.replace(report, health=ports.health(report))
     tasks.finish(report)
     return report
 

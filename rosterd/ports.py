@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from connectors.base import Connector
 from reconciler.changes import EVERYBODY, NOBODY, Touched
 from reconciler.guard import Gauges
+from reconciler.health import Health, after, check_due
 from reconciler.model import Observation, Questions, Wanted
 from reconciler.policy import Policy
 from reconciler.report import Report, Transport
 from reconciler.sync import Job, Mode, Progress, Source, sync
 from store.database import Store
 from store.gauges import gauges
+from store.health import health_of, keep_health
 from store.leases import RENEW, Held, Renewal, give_back, stamp, take
 from store.mappings import with_retired
 from store.mirror import cursor_of, meanings, peek
@@ -129,6 +131,26 @@ class RunPorts:
     def gauges(self, teams: Collection[str]) -> Gauges:
         """What limits are measured against."""
         return gauges(self._store, self._policy, teams, self._clock())
+
+    def check_due(self) -> None:
+        """
+        Raises:
+            DirectoryPaused: the directory is not read on schedule now.
+        """
+        directory = self._policy.directory
+        check_due(health_of(self._store, directory), directory, self._clock())
+
+    def health(self, report: Report) -> Health:
+        """The health of the directory once this run ended; one that reads nothing changes nothing about it."""
+        known = health_of(self._store, self._policy.directory)
+        if isinstance(self.source, Unread):
+            return known
+        read, at = report.complete, report.ended or self._clock()
+        reason = next(iter(read.reasons), "not everything was read")
+        health = after(known, at, error=report.error, whole=read.whole, reason=reason)
+        if health != known:
+            keep_health(self._store, self._policy.directory, health)
+        return health
 
     def now(self) -> str:
         """RFC 3339 UTC."""

@@ -19,6 +19,7 @@ from connectors.base import Connector, ConnectorConfig, Expected, Finding, Opene
 from connectors.findings import of_error
 from reconciler.against import Comparison
 from reconciler.errors import RunError
+from reconciler.health import age, sentence
 from reconciler.manual import Ownership
 from reconciler.model import key
 from reconciler.policy import (
@@ -34,12 +35,13 @@ from reconciler.policy import (
 from reconciler.report import Report
 from reconciler.sync import Progress
 from rosterd.comparing import compare
-from rosterd.ports import run_once
+from rosterd.ports import now, run_once
 from rosterd.settings.kinds import PULLED, connector_config
 from rosterd.settings.loading import check_secrets
 from rosterd.settings.model import DirectorySettings, Limits, Settings, WorkspaceSettings
 from store.database import Store
 from store.database import open_store as open_database
+from store.health import health_of
 from store.mappings import Known, decide, listed, with_retired
 from store.mirror import bound, known_counts
 
@@ -331,6 +333,17 @@ async def check_directory(settings: Settings, store: Store, directory: Directory
     expected = Expected(policy.scope.domains, policy.scope.guests, people, groups)
     try:
         async with connect(directory, expected) as connector:
-            return await connector.check(policy.wanted(names))
+            found = await connector.check(policy.wanted(names))
     except RunError as error:
-        return [of_error(error)]
+        found = [of_error(error)]
+    return [*found, *_how_it_goes(store, directory.id)]
+
+
+def _how_it_goes(store: Store, directory: str) -> Iterator[Finding]:
+    """What is known of earlier reads: nothing before the first."""
+    health = health_of(store, directory)
+    if wrong := sentence(health):
+        fix = f"once that is corrected: rosterd sync {directory}, which always tries"
+        yield Finding("warning", f"directory_{health.state}", f"reading it is {wrong}", fix)
+    if health.last_complete is not None:
+        yield Finding("ok", "last_complete", age(health, now()))

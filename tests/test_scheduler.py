@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.health import Health
 from scheduler import JITTER, Due, Trigger, next_due, spread, trigger
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)  # a Saturday
@@ -184,3 +185,16 @@ def test_entering_again_replaces_and_removing_forgets() -> None:
     assert due.wake() is None
     with pytest.raises(KeyError):
         due.ran("okta", NOW)
+
+
+def test_a_directory_that_cannot_be_read_is_put_off_and_due_again_once_it_was() -> None:
+    due = Due()
+    due.add("okta", QUARTER, NOW, NOW)
+    until = (NOW + timedelta(minutes=40)).isoformat()
+    due.know("okta", Health("failing", 4, until=until), NOW)
+    assert (due.wake(), due.ready(NOW + timedelta(minutes=30))) == (NOW + timedelta(minutes=40), ())
+    assert due.ready(NOW + timedelta(minutes=40)) == ("okta",)
+    due.know("okta", Health("paused", 1), NOW)
+    assert (due.wake(), due.ready(NOW + timedelta(days=400))) == (None, ())
+    due.know("okta", Health(), NOW)
+    assert due.wake() == NOW + timedelta(minutes=15)

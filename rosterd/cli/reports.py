@@ -56,8 +56,10 @@ def reports(
       rosterd reports
       rosterd reports --directory acme-okta --limit 100 --json
     """
+    from reconciler.health import sentence
     from reconciler.report import to_json
     from rosterd.render.text import summary_table
+    from store.health import health_of
     from store.runs import reports as newest
 
     settings = settings_of(context)
@@ -65,11 +67,13 @@ def reports(
         directory_named(settings, directory)
     with opened(settings) as store:
         found = newest(store, directory=directory, limit=limit)
+        asked = [each.id for each in settings.directory if directory in (None, each.id)]
+        wrong = [f"{each} is {said}" for each in asked if (said := sentence(health_of(store, each)))]
     if as_json:
         write(array(to_json(report, None) for report in found))
         flush()
     else:
-        show(summary_table(found) if found else "no runs yet; the first one: rosterd sync")
+        show(summary_table(found) if found else "no runs yet; the first one: rosterd sync", *wrong)
 
 
 def one(

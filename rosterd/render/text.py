@@ -67,6 +67,8 @@ def _reading(report: Report) -> Iterator[RenderableType]:
         yield Text(words.completeness(complete), style="dim" if complete.whole else "yellow")
         for reason in complete.reasons:
             yield Text(words.plain(f"  {reason}"), style="yellow")
+    for said in words.health(report):
+        yield Text(words.plain(said), style="yellow" if report.state == "blocked" else "dim")
     for warning in report.warnings:
         yield Text(words.plain(f"warning: {warning}"), style="yellow")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from reconciler.health import age, sentence
 from reconciler.model import JSON
 from reconciler.report import ActionRow, Complete, Report
 
@@ -99,6 +100,15 @@ def completeness(complete: Complete) -> str:
     read = {"people": complete.users, "groups": complete.groups, "memberships": complete.memberships}
     short = " and ".join(name for name, whole in read.items() if not whole)
     return f"{short} not read whole: nothing was removed on that account"
+
+
+def health(report: Report) -> list[str]:
+    """What is wrong with reading the directory, if anything, and how old the last whole read was then."""
+    known = report.health
+    if known is None:
+        return []
+    found = [age(known, report.ended or report.began)]
+    return [f"{report.directory} is {wrong}", *found] if (wrong := sentence(known)) else found
 
 
 def change(row: ActionRow) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.errors import CursorExpired, DirectoryError, StoreError
 from reconciler.guard import Gauges, Hold
+from reconciler.health import Health, after, check_due
 from reconciler.match import Subject
 from reconciler.model import Member, Membership, Observation, Questions, UserGone, UsersSeen, Wanted
 from reconciler.plan import Action
@@ -45,6 +46,7 @@ class Ports:
         self.warnings: tuple[str, ...] = ("look out",)
         self.seconds = 0.0
         self.place = ""
+        self.known = Health()
         self.gaps: tuple[Questions, ...] = ()
         self.asked: list[Questions] = []
 
@@ -78,6 +80,14 @@ class Ports:
 
     def gauges(self, _teams: Collection[str]) -> Gauges:
         return Gauges(managed=100)
+
+    def check_due(self) -> None:
+        self.log.append("check due")
+        check_due(self.known, "okta", self.now())
+
+    def health(self, report: Report) -> Health:
+        assert report.ended is not None
+        return after(self.known, report.ended, error=report.error, whole=report.complete.whole)
 
     def now(self) -> str:
         return "2026-11-21T10:00:00.000Z"
