@@ -3,8 +3,8 @@
 A listing that comes back short with a clean 200 cannot be told from the truth, so what it lacks is only a question:
 
 * people whom a whole listing does not hold: gone when the directory says so by id. A bare "no such id" is what a
-  narrowed permission may answer, too: it counts when two whole listings running show it, and only from a directory that
-  knows people by id whom it lists;
+  narrowed permission may answer, too, for many at once: of more than a few it counts when two whole listings running
+  show it, and always only from a directory that knows people by id whom it lists;
 * groups that a whole listing does not hold, as far as their members matter: the same;
 * members whom a group that was read whole does not hold any more: a few of each group are asked for, and a single one
   who is still in makes that group's listing unbelievable. A listing whose lost members really left is believed, and so
@@ -38,6 +38,8 @@ from store.ends import Ends
 from store.mirror import directory_row
 
 MOST = 500  # people, as many groups and as many memberships that are asked for in one run: minutes at a vendor's pace
+FEW, SHARE = 5, 0.05  # a bare "no such id" of more people than both has to be heard in two listings running
+FEW_GROUPS = 2  # and of more groups than that
 _SHOWN = 5  # groups that get a sentence of their own
 _KEPT = "they stay as they were"
 _AGAIN = "believed when the next whole listing shows the same"
@@ -170,15 +172,16 @@ class Inquiry:
         )
 
     def _settle_absence(self, connection: Connection, now: str) -> None:
-        """Believes the absence that a whole listing showed before, with the same credentials; notes what is new, and
-        forgets what was found again."""
+        """Believes, under credentials that have read a whole listing before, the absence of a few, and of those whose
+        absence that listing showed too; notes what is new, and forgets what was found again."""
         absent = self._absent | self._absent_groups
         noted = {*self._ids(connection, "SELECT external_id FROM absent WHERE directory = :d")}
         if not absent and not noted:
             return
         row = directory_row(connection, self._directory)
-        counts = noted if row.identity == self._identity else set()
-        believed = set() if self._witnesses else absent & counts
+        tried = row.identity == self._identity
+        counts = noted if tried else set()
+        believed = set() if self._witnesses else absent & (counts | (self._few(connection) if tried else set()))
         self._gone |= self._absent & believed
         self._absent -= believed
         sql = "DELETE FROM stage_user WHERE state = 'gone' AND evidence = 'absence' AND external_id = ?"
@@ -191,6 +194,13 @@ class Inquiry:
             bulk(
                 connection, "INSERT INTO absent VALUES (?, ?, ?)", [(self._directory, one, now) for one in sorted(kept)]
             )
+
+    def _few(self, connection: Connection) -> set[str]:
+        """The absent, as far as they are no more than leave in a usual week."""
+        number = max(len(self._absent), self._missing - len(self._there | self._gone))  # asked for or not
+        known = self._number(connection, _KNOWN) if number > FEW else 0
+        few = set() if number > max(FEW, SHARE * known) else set(self._absent)
+        return few | (set() if len(self._absent_groups) > FEW_GROUPS else self._absent_groups)
 
     def _about_people(self) -> Iterable[str]:
         """Why the listing of people is not believed to be whole. One that leaves out people leaves out members too."""
@@ -264,6 +274,7 @@ _MISSING = (
     "SELECT m.external_id FROM mirror_user m WHERE m.directory = :d AND m.state <> 'gone'"
     " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = m.external_id)"
 )
+_KNOWN = "SELECT count(*) FROM mirror_user WHERE directory = :d AND state <> 'gone'"
 _STRANGERS = (
     " UNION ALL SELECT k.external_id FROM member k WHERE k.directory = :d AND k.active"
     " AND NOT EXISTS (SELECT 1 FROM stage_user s WHERE s.external_id = k.external_id)"
