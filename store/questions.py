@@ -38,8 +38,8 @@ from store.ends import Ends
 from store.mirror import directory_row
 
 MOST = 500  # people, as many groups and as many memberships that are asked for in one run: minutes at a vendor's pace
-FEW, SHARE = 5, 0.05  # a bare "no such id" of more people than both has to be heard in two listings running
-FEW_GROUPS = 2  # and of more groups than that
+FEW, SHARE = 2, 0.05  # a bare "no such id" of more people than both has to be heard in two listings running
+FEW_GROUPS = 1  # and of more groups than this
 _SHOWN = 5  # groups that get a sentence of their own
 _KEPT = "they stay as they were"
 _AGAIN = "believed when the next whole listing shows the same"
