@@ -243,10 +243,12 @@ def of_members(counts: Mapping[str, str], errors: Mapping[str, ConnectorError], 
     """
     if counts:
         shown = [f"{count} in {name}" for name, count in list(counts.items())[:_NAMED]]
-        rest = f", and of {len(counts) - _NAMED} other groups" if len(counts) > _NAMED else ""
+        more = len(counts) - _NAMED
+        rest = f", and of {more} other group{'s' if more > 1 else ''}" if more > 0 else ""
         yield Finding("ok", "members_readable", f"members can be read: {', '.join(shown)}{rest}")
     for name, error in errors.items():
         text = f"members of {name} cannot be read: {said_by(error)}"
         yield Finding("error", "members_not_readable", text, error.fix)
     if left:
-        yield Finding("ok", "members_not_tried", f"the members of {left} more groups were not tried")
+        groups = "1 more group was" if left == 1 else f"{left} more groups were"
+        yield Finding("ok", "members_not_tried", f"the members of {groups} not tried")

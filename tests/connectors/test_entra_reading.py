@@ -149,7 +149,7 @@ def test_a_token_endpoint_in_trouble_is_no_wrong_secret(
 ) -> None:
     monkeypatch.setattr("rosterd.simulators.entra_access.EntraAccess.token", lambda *_: Response(body, status))
     with Simulator("entra", entra.world) as busy, pytest.raises(Unavailable, match="no token"):
-        pull(connect(busy, tmp_path, deadline=0.5), Wanted())
+        pull(connect(busy, tmp_path, deadline=2), Wanted())
 
 
 def test_an_empty_page_may_have_a_successor(entra: Simulator, tmp_path: Path) -> None:
