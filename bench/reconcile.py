@@ -36,7 +36,7 @@ from reconciler.model import (
     UserState,
     Wanted,
 )
-from reconciler.policy import Limit, Policy, RoleAxis, RoleSource, TeamMapping
+from reconciler.policy import Flap, Limit, Policy, RoleAxis, RoleSource, TeamMapping
 from reconciler.report import Complete, Report, Transport
 from reconciler.sync import Job, sync
 from rosterd.ports import RunPorts, lease
@@ -50,7 +50,8 @@ NOW = "2026-01-01T00:00:00.000Z"
 
 
 def policy() -> Policy:
-    """Every group a team, one group an admin role; limits wide enough for 1 % leavers."""
+    """Every group a team, one group an admin role; limits wide enough for 1 % leavers; what the run
+    before did is looked at for flaps."""
     return Policy(
         "bench",
         "bench-dir",
@@ -58,6 +59,7 @@ def policy() -> Policy:
         sources=(RoleSource("role", groups=(("g0", "admin"),)),),
         teams=tuple(TeamMapping(f"g{n}", f"Team {n}") for n in range(GROUPS)),
         limits={"deactivate": Limit(percent=10, floor=5), "leave_team": Limit(percent=50, floor=20)},
+        flap=Flap(times=2, runs=50),
     )
 
 

@@ -18,7 +18,8 @@ from reconciler.match import Subject
 from reconciler.model import Member
 from reconciler.plan import Action, Tally
 from reconciler.report import Complete, Report
-from reconciler.sync import Job, Ports, Snapshot, Tasks, Watch, carry_out, plan
+from reconciler.sync import Job, Ports, Snapshot, Tasks, carry_out, plan
+from reconciler.watch import Watch
 
 
 class Looked(Snapshot, Protocol):

@@ -9,6 +9,8 @@ Three kinds of limits, by the key they have in configuration:
     deactivate_absence …      those with this evidence, which then no longer count for `deactivate`
     deactivate_24h …          those of this run and of all runs in the window before it
     leave_team_each           those who leave one team, measured against the members whom directories put there
+
+What is set back and forth (flaps.py) is held whatever its number.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,8 +32,11 @@ GUARDED: dict[Change, Step] = {
 CHANGES: tuple[Change, ...] = get_args(Change)
 WINDOWS = {"1h": 3600, "24h": 86400, "7d": 604800}  # seconds
 EACH_TEAM = "leave_team_each"
+FLAP = "flap"
 _WEAKEST_FIRST = ("absence", "scope", "", "status", "tombstone")  # of clusters of one size the less certain waits
-_WORDS: dict[Change, tuple[str, str]] = {
+_WORDS: dict[str, tuple[str, str]] = {
+    "reactivate": ("reactivation", "reactivations"),
+    "join_team": ("new membership of a team", "new memberships of teams"),
     "create": ("new member", "new members"),
     "update": ("update", "updates"),
     "promote": ("promotion", "promotions"),
@@ -87,7 +92,7 @@ def judge(policy: Policy, tally: Tally, gauges: Gauges) -> Verdict:
 
     A workspace without managed members has no percentages: its first run is judged by counts alone.
     """
-    held: dict[Cluster, Hold] = {}
+    held = _flapping(tally)
     for key in sorted(policy.limits, key=_order):
         free = {cluster: count for cluster, count in tally.clusters.items() if cluster not in held}
         found = _each_team(key, policy.limits[key], tally, gauges, free) if key == EACH_TEAM else (
@@ -160,13 +165,21 @@ def _each_team(
     return list(held.values())
 
 
+def _flapping(tally: Tally) -> dict[Cluster, Hold]:
+    """Clusters that are held for what they are, not for how many."""
+    return {
+        cluster: _hold(cluster, tally.clusters[cluster], said, FLAP)
+        for cluster, said in tally.flapping.items()
+        if tally.clusters[cluster]
+    }
+
+
 def _suspicion(counts: Mapping[Cluster, int], cluster: Cluster) -> tuple[int, int, str]:
     return (-counts[cluster], _WEAKEST_FIRST.index(cluster.evidence), cluster.cause)
 
 
 def _hold(cluster: Cluster, count: int, reason: str, key: str) -> Hold:
-    change = next(change for change, step in GUARDED.items() if step is cluster.step)
-    said = f"{count:,} {_WORDS[change][count != 1]}, 1 cause: {cluster.cause}"
+    said = f"{count:,} {_WORDS[cluster.step.change][count != 1]}, 1 cause: {cluster.cause}"
     sentence = f"{said}; {reason} ([workspace.limits] {key})"
     return Hold(cluster.step, cluster.cause, count, sentence, cluster.evidence, key)
 

@@ -136,7 +136,8 @@ class Cluster(NamedTuple):
 class Tally:
     """Counts, clusters and digest of a plan, folded while its actions stream past in order of external id.
 
-    `leaving` says who leaves which team, by cluster.
+    `leaving` says who leaves which team, by cluster; `flapping` has a sentence for each cluster that is set back and
+    forth.
     """
 
     def __init__(self) -> None:
@@ -144,6 +145,7 @@ class Tally:
         self.kinds: Counter[str] = Counter()
         self.clusters: Counter[Cluster] = Counter()
         self.leaving: dict[str, Counter[Cluster]] = {}
+        self.flapping: dict[Cluster, str] = {}
         self.skipped = 0
         self._hashes = {step: sha256() for step in Step}
 

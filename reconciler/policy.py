@@ -99,6 +99,13 @@ class Limit(Frozen, frozen=True):
     floor: int = 0
 
 
+class Flap(Frozen, frozen=True):
+    """What returned to an earlier value `times` times within the last `runs` runs of the directory is held."""
+
+    times: int
+    runs: int
+
+
 class Policy(Frozen, frozen=True):
     """Everything configuration says about one directory and its workspace.
 
@@ -119,6 +126,7 @@ class Policy(Frozen, frozen=True):
     retired: tuple[TeamMapping, ...] = ()
     protected: frozenset[str] = frozenset()
     limits: dict[str, Limit] = {}  # by the key in configuration: guard.py
+    flap: Flap | None = None
 
     @property
     def configured(self) -> frozenset[str]:
@@ -150,7 +158,7 @@ class Policy(Frozen, frozen=True):
         """Changes when anything that can alter a plan changes. Limits are left out, and so is what would become of
         mappings that are in force: they alter no plan."""
         teams = tuple([TeamMapping(mapping.group, mapping.team) for mapping in self.teams])
-        plain = msgspec.structs.replace(self, limits={}, teams=teams)
+        plain = msgspec.structs.replace(self, limits={}, flap=None, teams=teams)
         return sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()
 
 

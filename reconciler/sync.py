@@ -4,7 +4,7 @@ It drives ports (protocols) and does no I/O of its own; the shell gives it a con
 Killed anywhere and run again, it converges: what is not applied stays pending in the mirror.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -13,14 +13,16 @@ from reconciler.amend import respected
 from reconciler.context import Context
 from reconciler.decide import decide
 from reconciler.errors import CursorExpired, DirectoryError
+from reconciler.flaps import Past, marked
 from reconciler.guard import Gauges, Hold, Verdict, judge
 from reconciler.health import Health
 from reconciler.holders import with_stays
 from reconciler.match import Subject
 from reconciler.model import Member, Observation, Questions, Wanted
 from reconciler.plan import Action, Tally
-from reconciler.policy import GroupView, Policy, RoleAxis
+from reconciler.policy import Flap, GroupView, Policy, RoleAxis
 from reconciler.report import Cause, Complete, Counts, Report, State, Transport
+from reconciler.watch import Watch
 
 Mode = Literal["full", "incremental"]
 Progress = Callable[[str, int, int | None], None]
@@ -84,6 +86,10 @@ class Snapshot(Protocol):
 
     def holders(self, axis: RoleAxis) -> Iterator[Subject | Member]:
         """Active holders of the axis's protected value, a hint to the quick answer first."""
+        ...
+
+    def past(self, external_ids: Sequence[str], flap: Flap) -> Mapping[str, Sequence[Past]]:
+        """What the latest runs applied to these people, oldest first."""
         ...
 
     def close(self) -> None:
@@ -243,7 +249,7 @@ def _not_read(job: Job, attributes: Sequence[str]) -> DirectoryError:
 
 
 def carry_out(
-    report: Report, tally: Tally, ports: Ports, tasks: Tasks, *, watch: "Watch", policy: Policy, approved: bool = False
+    report: Report, tally: Tally, ports: Ports, tasks: Tasks, *, watch: Watch, policy: Policy, approved: bool = False
 ) -> Report:
     """Guards a recorded plan (unless it was approved), applies what is released, and ends the run."""
     with watch.phase("guard"):
@@ -311,22 +317,23 @@ def plan(
     context = with_stays(context, snapshot.holders, lambda: (s for chunk in chunks() for s in chunk))
     tally, done = Tally(), 0
     for chunk in chunks():
-        _plan_chunk(context, chunk, tally, tasks, choose=choose)
+        _plan_chunk(context, chunk, tally, tasks, snapshot=snapshot, choose=choose)
         done += len(chunk)
         ports.progress("plan", done, None)
     return tally
 
 
 def _plan_chunk(
-    context: Context, chunk: Sequence[Subject], tally: Tally, tasks: Tasks, *, choose: Choose
-) -> None:  # fmt: skip
+    context: Context, chunk: Sequence[Subject], tally: Tally, tasks: Tasks, *, snapshot: Snapshot, choose: Choose
+) -> None:
     actions: list[Action] = []
     settled: list[str] = []
     scope: dict[str, bool] = {}
     stale: list[tuple[str, str]] = []
-    for subject in chunk:
-        decision = decide(context, subject)
-        chosen, over = choose(subject, decision.actions)
+    decided = [(subject, decide(context, subject)) for subject in chunk]
+    flapping, said = marked(context.policy, decided, snapshot.past)
+    for subject, decision in decided:
+        chosen, over = choose(subject, flapping.get(subject.external_id, decision.actions))
         stale += [(subject.external_id, digest) for digest in over]
         if chosen:
             actions += chosen
@@ -334,6 +341,7 @@ def _plan_chunk(
             settled.append(subject.external_id)
         if subject.user is not None and decision.in_scope is not subject.scoped:
             scope[subject.external_id] = decision.in_scope
+    tally.flapping = said | tally.flapping
     tally.add(actions)
     tasks.record(actions, settled=settled, scope=scope, stale=stale)
 
@@ -350,7 +358,7 @@ def _with_counts(report: Report, tasks: Tasks, holds: Iterable[Hold]) -> Report:
     return msgspec.structs.replace(report, counts=counts, causes=explained)
 
 
-def finish(report: Report, ports: Ports, tasks: Tasks, watch: "Watch", *, whole: bool) -> Report:
+def finish(report: Report, ports: Ports, tasks: Tasks, watch: Watch, *, whole: bool) -> Report:
     counts = report.counts
     states: list[tuple[bool, State]] = [
         (report.error is not None or not whole, "blocked"),
@@ -368,27 +376,3 @@ def finish(report: Report, ports: Ports, tasks: Tasks, watch: "Watch", *, whole:
     report = msgspec.structs.replace(report, health=ports.health(report))
     tasks.finish(report)
     return report
-
-
-class Watch:
-    """Times the phases of a run by the ports' clock."""
-
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
-        self.began = ports.now()
-        self.phases: dict[str, float] = {}
-
-    def phase(self, name: str) -> "_Phase":
-        """A context manager that adds its time to `phases[name]`."""
-        return _Phase(self._ports, self.phases, name)
-
-
-class _Phase:
-    def __init__(self, ports: Ports, phases: dict[str, float], name: str) -> None:
-        self._ports, self._phases, self._name = ports, phases, name
-
-    def __enter__(self) -> None:
-        self._began = self._ports.elapsed()
-
-    def __exit__(self, *_: object) -> None:
-        self._phases[self._name] = round(self._ports.elapsed() - self._began, 4)

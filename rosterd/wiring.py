@@ -24,6 +24,7 @@ from reconciler.manual import Ownership
 from reconciler.model import key
 from reconciler.policy import (
     AttributeMapping,
+    Flap,
     Limit,
     Policy,
     RoleAxis,
@@ -89,6 +90,7 @@ def policy_of(settings: Settings, directory: DirectorySettings) -> Policy:
         teams=tuple(TeamMapping(team.group, team.team, team.on_remove) for team in directory.team),
         protected=frozenset(key(address) for address in workspace.protected),
         limits=_limits(workspace.limits),
+        flap=_flap(workspace.limits),
     )
 
 
@@ -121,6 +123,10 @@ def _axes(workspace: WorkspaceSettings) -> tuple[RoleAxis, ...]:
 
 def _limits(limits: Limits) -> dict[str, Limit]:
     return {key: Limit(limit.count, limit.percent, limit.floor) for key, limit in limits.written().items()}
+
+
+def _flap(limits: Limits) -> Flap | None:
+    return Flap(limits.flap.times, limits.flap.runs) if limits.flap else None
 
 
 # -- what has to be opened ----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from store.database import Store, bulk, rows
 
 BATCH = 1000  # actions at a time
 _object = msgspec.json.Decoder(dict[str, Any]).decode
-_ACTION = "step, kind, external_id, email, member, before, after, evidence, cause, parks"
+ACTION = "step, kind, external_id, email, member, before, after, evidence, cause, parks"
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,16 @@ def _digest(connection: Connection, run: str, cluster: Cluster) -> str:
 def _actions(connection: Connection, run: str, state: str, step: Step) -> Iterator[list[Action]]:
     last = 0
     sql = (
-        f"SELECT n, {_ACTION} FROM action WHERE run = :run AND step = :step AND n > :last AND state = :state"
+        f"SELECT n, {ACTION} FROM action WHERE run = :run AND step = :step AND n > :last AND state = :state"
         " ORDER BY n LIMIT :most"
     )
     while found := rows(connection, sql, run=run, step=int(step), last=last, state=state, most=BATCH):
         last = found[-1][0]
-        yield [_action(row[1:]) for row in found]
+        yield [action_of(row[1:]) for row in found]
 
 
-def _action(row: Sequence[Any]) -> Action:
+def action_of(row: Sequence[Any]) -> Action:
+    """An action from the columns `ACTION`."""
     step, kind, external_id, email, member, before, after, evidence, cause, parks = row
     return Action(
         Step(step),
@@ -115,12 +116,12 @@ class EarlierRun:
 
     def _of_people(self, external_ids: Sequence[str], run: str, state: str) -> Iterator[Action]:
         sql = text(
-            f"SELECT {_ACTION} FROM action WHERE external_id IN :ids AND run = :run AND state = :state"
+            f"SELECT {ACTION} FROM action WHERE external_id IN :ids AND run = :run AND state = :state"
         ).bindparams(bindparam("ids", expanding=True))
         with self._store.read() as connection:
             for start in range(0, len(external_ids), 500):
                 given = {"ids": list(external_ids[start : start + 500]), "run": run, "state": state}
-                yield from [_action(row) for row in connection.execute(sql, given)]
+                yield from [action_of(row) for row in connection.execute(sql, given)]
 
     def applied(self) -> Iterator[Sequence[Action]]:
         """What the run applied, in batches, in the order of its plan."""

@@ -14,10 +14,12 @@ from typing import Any, TypeVar, cast
 import msgspec
 from sqlalchemy import BindParameter, bindparam, text
 
+from reconciler.flaps import Past
 from reconciler.match import Refused, Subject
 from reconciler.model import DirectoryUser, Evidence, Member, Profile, UserState
-from reconciler.policy import Policy, RoleAxis, described, outsider
+from reconciler.policy import Flap, Policy, RoleAxis, described, outsider
 from store.database import Store, rows, translated
+from store.flaps import History
 from store.mappings import notes
 from store.mirror import group_view, peek
 from store.profiles import added
@@ -69,6 +71,7 @@ class View:
         self.key_column = "name_key" if policy.match == "user_name" else "email_key"
         names = rows(self._connection, "SELECT id, name FROM team WHERE workspace = :w", w=policy.workspace)
         self._team_names = {str(row[0]): row[1] for row in names}
+        self._history = History(self._connection, policy.workspace, policy.directory)
         self._parsed: dict[tuple[str, str], Any] = {}
         refusal = "SELECT 1 FROM refusal WHERE directory = :d LIMIT 1"
         self.refusing = bool(rows(self._connection, refusal, d=policy.directory))
@@ -92,6 +95,10 @@ class View:
             " AND external_id > :lo ORDER BY external_id LIMIT :n"
         )
         return self._chunks(ids, _ACTED, {"run": run})
+
+    def past(self, external_ids: Sequence[str], flap: Flap) -> dict[str, list[Past]]:
+        """What the latest runs applied to these people, oldest first."""
+        return self._history.past(external_ids, flap)
 
     def members(self, ids: Sequence[str]) -> dict[str, Member]:
         """Members of the workspace by id, with their roles and teams."""

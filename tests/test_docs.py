@@ -137,6 +137,7 @@ DOCUMENTED: dict[str, dict[str, FieldInfo]] = {
     "`[[workspace.role_rule]]`": settings.RoleRule.model_fields,
     "`[workspace.limits]`": settings.Limits.model_fields,
     "One limit": settings.Limit.model_fields,
+    "`flap`": settings.Flap.model_fields,
     "`[[directory]]`": settings.DirectorySettings.model_fields,
     **{f'`kind = "{kind}"`': own_fields(kind) for kind in KINDS},
     "`[[directory.attribute]]`": keys_of(settings.DirectoryAttribute),

@@ -27,7 +27,7 @@ from rosterd.settings.model import (
     StoreSettings,
     WorkspaceSettings,
 )
-from rosterd.settings.values import OFF, Limit, keys_of, toml
+from rosterd.settings.values import OFF, Flap, Limit, keys_of, toml
 
 WIDTH = 118
 HEADER = """\
@@ -128,7 +128,7 @@ def _has_default(info: FieldInfo) -> bool:
 
 def _holds_tables(info: FieldInfo) -> bool:
     return any(
-        isinstance(part, type) and issubclass(part, BaseModel) and part not in {SecretRef, Limit}
+        isinstance(part, type) and issubclass(part, BaseModel) and part not in {SecretRef, Limit, Flap}
         for part in _parts(info.annotation)
     )
 

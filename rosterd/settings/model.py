@@ -24,6 +24,8 @@ from rosterd.settings.values import (
     Duration,
     Email,
     FieldName,
+    Flap,
+    FlapOrOff,
     Limit,
     LimitOrOff,
     Listen,
@@ -161,6 +163,9 @@ class Limits(Section):
     create_1h: LimitOrOff = _window("create", "1h")
     create_24h: LimitOrOff = _window("create", "24h")
     create_7d: LimitOrOff = _window("create", "7d")
+    flap: FlapOrOff = Field(
+        default=Flap(), description="what is set back and forth: times it returned to a value, in the last runs"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -173,7 +178,7 @@ class Limits(Section):
     def written(self) -> dict[str, Limit]:
         """The limits by key, without those that never trip. One of an evidence stays even when it is off: what has
         that evidence is not judged by `deactivate`."""
-        found: dict[str, Limit | None] = {key: getattr(self, key) for key in type(self).model_fields}
+        found: dict[str, Limit | None] = {key: getattr(self, key) for key in type(self).model_fields if key != "flap"}
         own = {f"deactivate_{evidence}" for evidence in EVIDENCE}
         return {key: limit for key, limit in found.items() if limit is not None and (key in own or not limit.off)}
 

@@ -7,7 +7,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from rosterd.settings.kinds import settings_model
 from rosterd.settings.model import KINDS
-from rosterd.settings.values import Limit, duration_text
+from rosterd.settings.values import Flap, Limit, duration_text
 
 
 class _AsWritten(GenerateJsonSchema):
@@ -19,6 +19,8 @@ class _AsWritten(GenerateJsonSchema):
             return duration_text(dft)
         if isinstance(dft, Limit):
             return False if dft.off else dft.model_dump(exclude_none=True)
+        if isinstance(dft, Flap):
+            return dft.model_dump()
         return super().encode_default(dft)
 
 

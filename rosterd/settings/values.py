@@ -201,6 +201,17 @@ class Limit(Section):
         return {"anyOf": [handler(schema), {"const": False}]}
 
 
+class Flap(Section):
+    """What is set back and forth is held: it went back to an earlier value `times` times in the last `runs` runs."""
+
+    times: int = Field(default=4, ge=2, strict=True, description="so many returns to an earlier value")
+    runs: int = Field(default=50, ge=2, le=1000, strict=True, description="in so many runs of the directory")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(schema), {"const": False}]}
+
+
 OFF = Limit.model_construct(count=None, percent=None, floor=0)
 
 
@@ -208,6 +219,11 @@ def _or_off(given: object) -> object:
     return OFF if given is False else given
 
 
+def _or_none(given: object) -> object:
+    return None if given is False else given
+
+
+FlapOrOff = Annotated[Flap | None, BeforeValidator(_or_none)]
 LimitOrOff = Annotated[Limit, BeforeValidator(_or_off)]
 
 
@@ -226,6 +242,8 @@ def toml(value: Any) -> str:
         return _quoted(duration_text(value))
     if isinstance(value, Limit):
         return "false" if value.off else toml(value.model_dump(exclude_defaults=True))
+    if isinstance(value, Flap):
+        return toml(value.model_dump())
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_name(key)} = {toml(item)}" for key, item in value.items()) + " }" if value else "{}"
     if isinstance(value, tuple | list):

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from reconciler.errors import CursorExpired, DirectoryError, StoreError
+from reconciler.flaps import Past
 from reconciler.guard import Gauges, Hold
 from reconciler.health import Health, after, check_due
 from reconciler.match import Subject
 from reconciler.model import Member, Membership, Observation, Questions, UserGone, UsersSeen, Wanted
 from reconciler.plan import Action
-from reconciler.policy import GroupView, Limit, Policy, RoleAxis
+from reconciler.policy import Flap, GroupView, Limit, Policy, RoleAxis
 from reconciler.report import Cause, Complete, Counts, Report, Transport
 from reconciler.sync import Job, sync
 from tests.builders import gone, member, policy, subject, user, view
@@ -47,6 +48,7 @@ class Ports:
         self.seconds = 0.0
         self.place = ""
         self.known = Health()
+        self.before: dict[str, list[Past]] = {}
         self.gaps: tuple[Questions, ...] = ()
         self.asked: list[Questions] = []
 
@@ -80,6 +82,9 @@ class Ports:
 
     def gauges(self, _teams: Collection[str]) -> Gauges:
         return Gauges(managed=100)
+
+    def past(self, external_ids: Sequence[str], _flap: Flap) -> dict[str, list[Past]]:
+        return {name: self.before[name] for name in external_ids if name in self.before}
 
     def check_due(self) -> None:
         self.log.append("check due")
