@@ -19,7 +19,7 @@ from rosterd.cli import errors
 from rosterd.cli.app import app
 from rosterd.settings.kinds import config, own_keys
 from rosterd.settings.model import KINDS
-from rosterd.settings.values import keys_of, toml
+from rosterd.settings.values import Flap, keys_of, toml
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -137,7 +137,7 @@ DOCUMENTED: dict[str, dict[str, FieldInfo]] = {
     "`[[workspace.role_rule]]`": settings.RoleRule.model_fields,
     "`[workspace.limits]`": settings.Limits.model_fields,
     "One limit": settings.Limit.model_fields,
-    "`flap`": settings.Flap.model_fields,
+    "`flap`": Flap.model_fields,
     "`[[directory]]`": settings.DirectorySettings.model_fields,
     **{f'`kind = "{kind}"`': own_fields(kind) for kind in KINDS},
     "`[[directory.attribute]]`": keys_of(settings.DirectoryAttribute),
