@@ -157,52 +157,61 @@ class Ports(RunPorts):
         return _Absorbed()
 
 
-def run(store: Store, name: str, *, verify: bool) -> Report:
+def run(store: Store, name: str, *, verify: bool, asked: Policy | None = None) -> Report:
     """One run of the loop, from the absorbed mirror to the report."""
+    followed = policy() if asked is None else asked
     with lease(store, "bench", name) as held:
-        ports = Ports(store, policy(), None, held=held, progress=lambda *_: None)
+        ports = Ports(store, followed, None, held=held, progress=lambda *_: None)
         ports.source = _Nothing()  # type: ignore[assignment]
-        return asyncio.run(sync(Job(name, policy(), "bench", verify=verify), ports))
+        return asyncio.run(sync(Job(name, followed, "bench", verify=verify), ports))
 
 
 def fill(path: str, people: int) -> None:
     """The workspace as a first sync would leave it, written directly: a million people in a minute."""
+    members(path, ((n, person(n)) for n in range(people)))
     with sqlite3.connect(path) as database:
-        users = ((member_id("bench", "bench-dir", f"u{n:08d}"), n, person(n)) for n in range(people))
-        for chunk in _chunks(users, 10_000):
-            database.executemany(
-                "INSERT INTO member (no, id, workspace, email, email_key, name_key, user_name, given_name, family_name,"
-                " display_name, title, department, manager, active, managed, directory, external_id, created_at,"
-                " updated_at) VALUES (?,?,'bench',?,?,?,?,?,?,?,?,?,'',1,1,'bench-dir',?,?,?)",
-                [
-                    (n + 1, i, u.email, u.email, u.email, u.user_name, u.given_name, u.family_name, u.display_name,
-                     u.title, u.department, u.external_id, NOW, NOW)
-                    for i, n, u in chunk
-                ],
-            )  # fmt: skip
+        for chunk in chunks(iter(range(people)), 10_000):
             database.executemany(
                 "INSERT INTO member_role VALUES (?, 'role', ?)",
-                [(n + 1, "admin" if n >= people - 20 else "member") for _, n, _ in chunk],
+                [(n + 1, "admin" if n >= people - 20 else "member") for n in chunk],
             )
             database.executemany(
                 "INSERT INTO team_member VALUES (?, ?, 'bench-dir')",
-                [
-                    (n + 1, team + 1)
-                    for _, n, _ in chunk
-                    for team in {*groups_of(n), *([0] if n >= people - 20 else [])}
-                ],
+                [(n + 1, team + 1) for n in chunk for team in {*groups_of(n), *([0] if n >= people - 20 else [])}],
             )
         database.executemany(
             "INSERT INTO team (id, workspace, name) VALUES (?, 'bench', ?)",
             [(n + 1, f"Team {n}") for n in range(GROUPS)],
         )
-        database.execute("DELETE FROM pending")
-        database.execute("UPDATE mirror_user SET scoped = 1")
+        settled(database)
         database.execute("UPDATE directory SET policy_digest = ?", (policy().digest,))
     database.close()
 
 
-def _chunks(items: Iterator[_T], size: int) -> Iterator[list[_T]]:
+def members(path: str, people: Iterator[tuple[int, DirectoryUser]]) -> None:
+    """Writes the members who follow these people, by their numbers."""
+    with sqlite3.connect(path) as database:
+        for chunk in chunks(people, 10_000):
+            database.executemany(
+                "INSERT INTO member (no, id, workspace, email, email_key, name_key, user_name, given_name, family_name,"
+                " display_name, title, department, manager, active, managed, directory, external_id, created_at,"
+                " updated_at) VALUES (?,?,'bench',?,?,?,?,?,?,?,?,?,'',1,1,'bench-dir',?,?,?)",
+                [
+                    (n + 1, member_id("bench", "bench-dir", u.external_id), u.email, u.email, u.email, u.user_name,
+                     u.given_name, u.family_name, u.display_name, u.title, u.department, u.external_id, NOW, NOW)
+                    for n, u in chunk
+                ],
+            )  # fmt: skip
+    database.close()
+
+
+def settled(database: sqlite3.Connection) -> None:
+    """Nobody is pending, and everybody is known to be in scope."""
+    database.execute("DELETE FROM pending")
+    database.execute("UPDATE mirror_user SET scoped = 1")
+
+
+def chunks(items: Iterator[_T], size: int) -> Iterator[list[_T]]:
     chunk: list[_T] = []
     for item in items:
         chunk.append(item)
@@ -288,30 +297,30 @@ def measure(people: int) -> Benchmark:
         go("prepare")
         for name, label in (("same", "no change"), ("verify", "full verification")):
             done = go(name)
-            _expect(done, actions=0)
+            expect(done, actions=0)
             bench.add(
                 f"{label}: CPU",
-                _number(done, "cpu"),
+                number(done, "cpu"),
                 "s",
-                _number(go("floor-verify"), "cpu") if name == "verify" else None,
+                number(go("floor-verify"), "cpu") if name == "verify" else None,
             )
-            bench.add(f"{label}: peak memory", _number(done, "peak"), "MB")
+            bench.add(f"{label}: peak memory", number(done, "peak"), "MB")
         absorbed = go("absorb-churn")
-        bench.add("absorb after churn: CPU", _number(absorbed, "cpu"), "s")
+        bench.add("absorb after churn: CPU", number(absorbed, "cpu"), "s")
         done = go("churn")
-        _expect(done, actions=people // 100 * 13)
-        bench.add("churn: CPU", _number(done, "cpu"), "s", _number(go("floor-churn"), "cpu"))
-        bench.add("churn: wall", _number(done, "wall"), "s")
-        bench.add("churn: peak memory", _number(done, "peak"), "MB")
+        expect(done, actions=people // 100 * 13)
+        bench.add("churn: CPU", number(done, "cpu"), "s", number(go("floor-churn"), "cpu"))
+        bench.add("churn: wall", number(done, "wall"), "s")
+        bench.add("churn: peak memory", number(done, "peak"), "MB")
         bench.add("churn: actions applied", float(people // 100 * 13), "actions")
     return bench
 
 
-def _number(done: dict[str, object], name: str) -> float:
+def number(done: dict[str, object], name: str) -> float:
     return float(str(done[name]))
 
 
-def _expect(done: dict[str, object], *, actions: int) -> None:
+def expect(done: dict[str, object], *, actions: int) -> None:
     """A benchmark of the wrong work is no benchmark."""
     report = done["report"]
     assert isinstance(report, dict)
