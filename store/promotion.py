@@ -162,16 +162,16 @@ class Promotion:
                 " stage_group_gone) ON CONFLICT DO NOTHING"
             )
         self._run(
-            # CROSS JOIN fixes the order on SQLite: from the few who left to their memberships.
+            # CROSS JOIN fixes the order on SQLite, here and below: from the few who changed to what the mirror has.
             f"{into} stage_left l CROSS JOIN mirror_edge e WHERE e.directory = :d AND e.nested IN (FALSE, TRUE)"
             " AND e.member_id = l.member_id AND e.group_id = l.group_id ON CONFLICT DO NOTHING"
         )
         # Graph says nothing about the groups of a user who was deleted (facts §4.1): a restored one starts without.
         self._run(
-            f"{into} stage_changed c"
-            " JOIN stage_user s ON s.external_id = c.external_id AND s.state = 'gone'"
-            " JOIN mirror_edge e ON e.directory = :d AND e.nested = FALSE AND e.member_id = c.external_id"
-            " WHERE NOT EXISTS (SELECT 1 FROM stage_edge g WHERE g.group_id = e.group_id AND g.member_id = e.member_id)"
+            f"{into} stage_changed c CROSS JOIN stage_user s CROSS JOIN mirror_edge e"
+            " WHERE s.external_id = c.external_id AND s.state = 'gone'"
+            " AND e.directory = :d AND e.nested = FALSE AND e.member_id = c.external_id"
+            " AND NOT EXISTS (SELECT 1 FROM stage_edge g WHERE g.group_id = e.group_id AND g.member_id = e.member_id)"
             " ON CONFLICT DO NOTHING"
         )
 
@@ -184,10 +184,10 @@ class Promotion:
         self._run(f"{into}SELECT :d, external_id, :mark FROM stage_changed WHERE TRUE{upsert}")
         # A key that was shared and no longer is frees its conflict, which is pending by itself until it is settled.
         self._run(
-            f"{into}SELECT DISTINCT :d, o.external_id, :mark FROM stage_changed c JOIN mirror_user m"
-            " ON m.directory = :d AND m.external_id = c.external_id JOIN mirror_user o ON o.directory = :d"
-            " AND o.match_key = m.match_key AND o.external_id <> m.external_id AND o.state = 'active'"
-            f" WHERE m.match_key <> ''{upsert}"
+            f"{into}SELECT DISTINCT :d, o.external_id, :mark FROM stage_changed c CROSS JOIN mirror_user m"
+            " CROSS JOIN mirror_user o WHERE m.directory = :d AND m.external_id = c.external_id AND m.match_key <> ''"
+            " AND o.directory = :d AND o.match_key = m.match_key AND o.external_id <> m.external_id"
+            f" AND o.state = 'active'{upsert}"
         )
         self._run(f"{into}SELECT DISTINCT :d, member_id, :mark FROM stage_edges_changed WHERE NOT nested{upsert}")
         inner = rows(self._connection, "SELECT DISTINCT member_id FROM stage_edges_changed WHERE nested")

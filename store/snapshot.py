@@ -301,9 +301,11 @@ class _Chunk:
             parse = view.groups_in
             self._groups = {row[0]: parse(row[1]) for row in view.range(sql, "member_id", selection, given)}
         sql = (
-            "SELECT a.external_id, b.external_id FROM mirror_user a JOIN mirror_user b ON b.directory = a.directory"
+            # CROSS JOIN fixes the order on SQLite: from the people of the chunk to those who share their key. A column
+            # that the key's index lacks makes it look for these people by id instead of walking that index.
+            "SELECT a.external_id, b.external_id FROM mirror_user a CROSS JOIN mirror_user b WHERE b.directory = :d"
             " AND b.match_key = a.match_key AND b.external_id <> a.external_id AND b.state = 'active'"
-            " WHERE a.directory = :d AND a.match_key <> '' AND a.state = 'active' AND :range"
+            " AND a.directory = :d AND a.match_key <> '' AND a.state = 'active' AND a.changed_at <> '' AND :range"
         )
         self._rivals: dict[str, list[str]] = defaultdict(list)
         shared = view.range(sql, "a.external_id", selection, given)
