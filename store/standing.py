@@ -60,7 +60,7 @@ class Reading:
             newest=None if newest is None else newest.run,
             complete=None if planned is None else planned.report.complete,
             recorded=self._recorded(directory, external_id),
-            changed=now and policy is not None and self._configured.get(directory, policy).digest != policy.digest,
+            changed=now and policy is not None and not _same(self._configured.get(directory, policy), policy),
             vague=newest is not None and newest.generation is None and not now,
             error="" if newest is None or newest.report.error is None else newest.report.error.get("message", ""),
         )
@@ -97,6 +97,7 @@ class Reading:
             nested=nested,
             unknown=(*resolved.ambiguous, *(ref for ref in resolved.missing if ref not in before)),
             never=_short(complete, listed),
+            gone=(ref for ref in resolved.missing if ref in before),
             names={ref: names[group] for ref, group in resolved.ids.items()},
         )  # fmt: skip
         return msgspec.structs.replace(found, view=view, ids=resolved.ids, names=names, nested=nested)
@@ -126,6 +127,11 @@ class Reading:
         return msgspec.structs.replace(
             found, subject=msgspec.structs.replace(found.subject, rivals=tuple(sorted(rivals)))
         )
+
+
+def _same(configured: Policy, followed: Policy) -> bool:
+    """Whether configuration is still what a run followed; mappings that it had dropped by then are no part of it."""
+    return configured.digest == msgspec.structs.replace(followed, retired=()).digest
 
 
 def _competes(policy: Policy, user: DirectoryUser, key: str) -> bool:

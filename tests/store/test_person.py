@@ -363,6 +363,19 @@ def test_configuration_that_changed_since_is_said(store: Store) -> None:
     assert why(store, "ada", at=report, configured={"okta": other}).notes == ()
 
 
+def test_a_mapping_that_was_dropped_before_the_run_is_no_change_since(store: Store) -> None:
+    directory = Directory()
+    directory.hire("ada", groups=["Eng"])
+    sync(store, directory)
+    dropped = policy(teams=())
+    sync(store, directory, dropped)
+    found = why(store, "ada", configured={"okta": dropped})
+    assert found.notes == ()
+    assert [(line.team, line.member, line.why) for line in found.directories[0].teams] == [
+        ("Engineering", True, "kept")
+    ]
+
+
 def test_somebody_gone_whom_the_mirror_never_saw(store: Store) -> None:
     sync(store, Directory("bob"))
     with store.write() as connection:
@@ -376,7 +389,7 @@ def test_a_leaver_and_a_returner_keep_their_history(store: Store) -> None:
     sync(store, directory)
     directory.delete("ada")
     sync(store, directory)
-    assert "(absence)" in why(store, "ada@acme.com").answer
+    assert "(tombstone)" in why(store, "ada@acme.com").answer
     directory.hire("ada")
     sync(store, directory)
     found = why(store, "ada@acme.com")
