@@ -21,6 +21,33 @@ def reasons(who: Subject, groups: Any = None, **fields: Any) -> list[tuple[Any, 
     return [(action.kind, action.evidence and action.evidence.value, action.cause, action.code) for action in found]
 
 
+# -- order and causes ---------------------------------------------------------------------------------------------
+
+
+def test_actions_of_a_person_come_in_the_order_of_a_plan() -> None:
+    """Teams by name, and what is given before what is taken."""
+    teams = tuple(TeamMapping("Eng", team) for team in ("Zeta", "Alpha", "Mid"))
+    asked = decided(subject("ada", "Eng", member=member("ada", active=False)), teams=teams)
+    assert asked == [("reactivate", "ada", True), *[("join_team", "ada", team) for team in ("Alpha", "Mid", "Zeta")]]
+    two = decided(subject("ada", member=member("ada", teams={"Old"}, granted={"Old"}), user=user("ada", title="Chief")))
+    assert [kind for kind, *_ in two] == ["update", "leave_team"]
+
+
+def test_leaving_a_team_whose_mapping_was_removed_says_so() -> None:
+    removed = (TeamMapping("Eng", "Engineering", "remove"),)
+    who = subject("ada", "Eng", member=member("ada", teams={"Engineering"}, granted={"Engineering"}))
+    assert reasons(who, teams=(), retired=removed) == [
+        ("leave_team", "scope", "the mapping of group Eng to team Engineering was removed", "planned")
+    ]
+
+
+def test_a_demotion_that_is_withheld_gives_the_reason_and_not_the_source() -> None:
+    groups = view("Admins", "Eng", unknown=["Admins"])
+    (found,) = reasons(subject("ada", member=member("ada", roles={"role": "admin"})), groups)
+    assert (found[0], found[3]) == ("set_role", "not_read_whole")
+    assert "from" not in found[2]
+
+
 # -- standing -----------------------------------------------------------------------------------------------------
 
 ADA = member("ada")

@@ -28,6 +28,11 @@ LEAVER = member("old", active=False)
         pytest.param(
             {"member": ADA, "other": LEAVER, "other_renamed": True}, Match(ADA, parks=LEAVER.id), id="swap of addresses"
         ),
+        pytest.param(
+            {"other": by_hand("ada", directory="okta", external_id="old"), "other_renamed": True},
+            Match(by_hand("ada", directory="okta", external_id="old"), adopts=True),
+            id="whoever is not managed any more is adopted, whatever account they had",
+        ),
         pytest.param({"user": user("ada", email="")}, Match(), id="a user name that is an address stands in"),
     ],
 )
@@ -40,7 +45,20 @@ def test_matched(facts: dict[str, Any], expected: Match) -> None:
     [
         pytest.param({"rivals": ("bob",)}, "email_conflict", "several directory users: ada, bob", id="two people"),
         pytest.param({"rivals": ("bob",), "member": ADA}, "email_conflict", "ada, bob", id="also for the linked one"),
+        pytest.param({"rivals": ("bob", "cyd")}, "email_conflict", ": ada, bob, cyd", id="three people"),
         pytest.param({"other": ELSEWHERE}, "linked_elsewhere", "already belongs to google/g-ada", id="elsewhere"),
+        pytest.param(
+            {"other": ELSEWHERE, "other_left": True},
+            "linked_elsewhere",
+            "google/g-ada",
+            id="who left here is not who is linked there",
+        ),
+        pytest.param(
+            {"other": ELSEWHERE, "other_renamed": True},
+            "linked_elsewhere",
+            "google/g-ada",
+            id="nor is a rename here one there",
+        ),
         pytest.param({"other": member("bob")}, "linked_elsewhere", "belongs to okta/bob", id="linked to somebody here"),
         pytest.param(
             {"member": ADA, "other": HAND}, "linked_elsewhere", "a member added by hand", id="rename onto a member"

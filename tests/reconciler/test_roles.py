@@ -151,6 +151,29 @@ def test_keep_does_not_outlive_a_group() -> None:
     assert (given["role"].value, left["role"].value) == ("builder", "viewer")
 
 
+@pytest.mark.parametrize(
+    ("attribute", "current", "expected"),
+    [
+        pytest.param("", "editor", "viewer", id="groups alone say something by what they do not hold"),
+        pytest.param("site_role", "editor", "editor", id="an absent attribute is silence"),
+        pytest.param("site_role", "builder", "viewer", id="but not about what only a group gives"),
+    ],
+)
+def test_what_silence_keeps(attribute: str, current: str, expected: str) -> None:
+    axis = RoleAxis("role", ("viewer", "editor", "builder"), "viewer", when_absent="keep")
+    asked = policy(axes=(axis,), sources=(RoleSource("role", attribute, (("Marketing", "builder"),)),))
+    found = desired_roles(asked, user("ada"), frozenset(), view=view("Marketing"), current={"role": current})
+    assert found["role"].value == expected
+
+
+def test_a_value_that_something_else_still_gives_is_not_kept_for_a_group_that_was_read_short() -> None:
+    short = view("Admins", unknown=["Admins"])
+    found = desired_roles(policy(), person("jamie_role", "admin"), frozenset(), view=short, current={"role": "admin"})[
+        "role"
+    ]
+    assert (found.value, found.source, found.withheld) == ("admin", "attribute jamie_role", "")
+
+
 def test_keep_keeps_no_value_that_the_axis_no_longer_has() -> None:
     found = desired_roles(
         JIMINNY, person("roles", ABSENT), frozenset(), view=GroupView(), current={"permission": "emperor"}

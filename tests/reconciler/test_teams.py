@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.policy import GroupView, TeamMapping
+from reconciler.policy import GroupView, OnRemove, TeamMapping
 from reconciler.teams import (
     MAX_DEPTH,
     Claim,
@@ -24,6 +24,14 @@ MAPPED = policy(
         TeamMapping("Eng", "Engineering"),
     )
 )
+
+
+@pytest.mark.parametrize(("on_remove", "named"), [("remove", True), ("keep", False), (None, False)])
+def test_only_a_mapping_that_takes_its_members_along_is_a_cause_of_leaving(
+    on_remove: OnRemove | None, named: bool
+) -> None:
+    asked = policy(teams=(), retired=(TeamMapping("Eng", "Engineering", on_remove),))
+    assert ("was removed" in why_leaving(asked, view("Eng"), frozenset({"Eng"}), "Engineering")) is named
 
 
 @pytest.mark.parametrize(
