@@ -269,7 +269,8 @@ UNWANTED = (
     )),
     r"(?<!no-emit-)(?<!extra-)(?:extra-)?" + "index" + "-url",
     r"(?<!no-emit-)" + "find" + "-links",
-    r"(?<![\w.:/-])/(?:" + "work|tmp|root|home|Users" + r")/\w",
+    r"(?<![\w.:/-])/(?:" + "work|tmp|root|home" + r")/\w",
+    r"(?<![\w.:/-])/" + "Users" + r"/[\w.-]+/\w",  # a home has something below it, a SCIM user has not
 )  # fmt: skip
 
 
@@ -291,8 +292,9 @@ def test_no_file_names_a_package_registry_or_a_path_of_somebodys_machine() -> No
 
 @pytest.mark.parametrize("text", [
     "https://" + "pypi" + ".org/simple", "--" + "index" + "-url http://x", "--extra-" + "index" + "-url http://x",
-    "PYTHONPATH=" + "/" + "home/ada", '"' + "/" + "tmp/x"],
+    "PYTHONPATH=" + "/" + "home/ada", '"' + "/" + "tmp/x", "/" + "Users/ada/rosterd"],
 )  # fmt: skip
 def test_what_is_unwanted_would_be_found(text: str) -> None:
     assert unwanted(text)
     assert not unwanted("uv pip compile --no-emit-index-url https://example.com/home/x")
+    assert not unwanted("GET /Users/2819c223")

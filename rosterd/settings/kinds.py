@@ -6,16 +6,22 @@ module is imported only for the kinds a file mentions.
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, GetCoreSchemaHandler, create_model
 from pydantic_core import CoreSchema, core_schema
 
 import connectors
 from connectors.base import ConnectorConfig
+from connectors.scim.dialects import DIALECTS
 from rosterd.settings.model import DirectorySettings, Settings
 
 PULLED = frozenset(connectors.CONNECTORS)
+
+if TYPE_CHECKING:
+    DialectName = str
+else:
+    DialectName = Literal[tuple(DIALECTS)]  # what the table has, a file may say
 
 
 class ScimConfig(ConnectorConfig):
@@ -23,9 +29,9 @@ class ScimConfig(ConnectorConfig):
 
     role_attribute = "roles"
 
-    dialect: Literal[
-        "entra", "okta", "google", "jumpcloud", "onelogin", "rippling", "cyberark", "pingfederate", "generic"
-    ] = Field(default="generic", description="whose habits to expect of the client", examples=["jumpcloud"])
+    dialect: DialectName = Field(
+        default="generic", description="whose habits to expect of the client", examples=["jumpcloud"]
+    )
     strict: bool = Field(default=False, strict=True, description="refuse what RFC 7644 forbids, whoever sends it")
 
 

@@ -31,7 +31,17 @@ def test_every_provider_can_be_configured(tmp_path: Path) -> None:
     """Navattic (Okta, Entra, Google, JumpCloud, OneLogin, Rippling, CyberArk, PingFederate, generic SCIM)."""
     assert {each.kind for each in load("navattic").directory} == {"okta", "entra", "google", "scim"}
     text = (PROFILES / "navattic.toml").read_text(encoding="utf-8")
-    for dialect in ("okta", "entra", "google", "onelogin", "rippling", "cyberark", "pingfederate", "generic"):
+    for dialect in (
+        "okta",
+        "entra",
+        "google",
+        "onelogin",
+        "rippling",
+        "cyberark",
+        "pingfederate",
+        "authentik",
+        "generic",
+    ):
         settings = loaded(tmp_path, text.replace('dialect = "jumpcloud"', f'dialect = "{dialect}"'))
         assert [getattr(each, "dialect", "") for each in settings.directory][-1] == dialect
 
