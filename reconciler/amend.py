@@ -73,7 +73,7 @@ def inverse(action: Action, member: Member | None, run: str) -> Action:
     )  # fmt: skip
     if member is None:
         return _skipped(back, "changed_since", "the member does not exist any more")
-    if missing := _differs(action, member):
+    if missing := differs(action, member):
         return _skipped(back, "changed_since", f"{missing} changed since that run")
     if action.kind == "set_role" and None in action.before.values():
         return _skipped(back, "cannot_be_undone", "there was no value before")
@@ -99,7 +99,7 @@ def _of(action: Action, who: str, cause: str) -> Action:
     )
 
 
-def _differs(action: Action, member: Member) -> str:
+def differs(action: Action, member: Member) -> str:
     """What is not any more as the action left it; "" when all of it is."""
     match action.step:
         case Step.CREATE | Step.REACTIVATE:

@@ -17,6 +17,7 @@ from reconciler.flaps import Past, marked
 from reconciler.guard import Gauges, Hold, Verdict, judge
 from reconciler.health import Health
 from reconciler.holders import with_stays
+from reconciler.lasting import Aftermath, looked_again
 from reconciler.match import Subject
 from reconciler.model import Member, Observation, Questions, Wanted
 from reconciler.plan import Action, Tally
@@ -167,6 +168,10 @@ class Ports(Protocol):
         """Opens the run in the store; `report` is its header so far."""
         ...
 
+    def aftermath(self) -> Aftermath:
+        """The people whom the run did something to, as they are now."""
+        ...
+
     def gauges(self, teams: Collection[str]) -> Gauges:
         """What limits are measured against; `teams` are those that a plan takes people out of."""
         ...
@@ -251,17 +256,34 @@ def _not_read(job: Job, attributes: Sequence[str]) -> DirectoryError:
 def carry_out(
     report: Report, tally: Tally, ports: Ports, tasks: Tasks, *, watch: Watch, policy: Policy, approved: bool = False
 ) -> Report:
-    """Guards a recorded plan (unless it was approved), applies what is released, and ends the run."""
+    """Guards a recorded plan (unless it was approved), applies what is released, looks again, and ends the run."""
     with watch.phase("guard"):
         gauges = ports.gauges(tally.leaving)
         verdict = Verdict() if approved else judge(policy, tally, gauges)
         tasks.hold(verdict.holds)
-    if not report.planned_only:
-        with watch.phase("apply"):
-            for done in tasks.apply():
-                ports.progress("apply", done, tally.planned - verdict.held)
+    if not report.planned_only and _apply(tasks, ports, watch, tally.planned - verdict.held):
+        with watch.phase("recheck"):
+            lost = _look_again(report, policy, ports)
+        report = msgspec.structs.replace(report, warnings=(*lost, *report.warnings))
     report = msgspec.structs.replace(report, digest=tally.digest, managed=gauges.managed)
     return finish(_with_counts(report, tasks, verdict.holds), ports, tasks, watch, whole=report.complete.whole)
+
+
+def _apply(tasks: Tasks, ports: Ports, watch: Watch, released: int) -> bool:
+    """Whether there was something to apply."""
+    done = 0
+    with watch.phase("apply"):
+        for done in tasks.apply():
+            ports.progress("apply", done, released)
+    return done > 0
+
+
+def _look_again(report: Report, policy: Policy, ports: Ports) -> tuple[str, ...]:
+    aftermath = ports.aftermath()
+    try:
+        return looked_again(policy, aftermath, taken_back=report.trigger == "undo")
+    finally:
+        aftermath.close()
 
 
 async def _pull(job: Job, ports: Ports) -> Complete:

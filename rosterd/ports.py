@@ -18,6 +18,7 @@ from reconciler.sync import Job, Mode, Progress, Source, sync
 from store.database import Store
 from store.gauges import gauges
 from store.health import health_of, keep_health
+from store.lasting import Aftermath
 from store.leases import RENEW, Held, Renewal, give_back, stamp, take
 from store.mappings import with_retired
 from store.mirror import cursor_of, meanings, peek
@@ -127,6 +128,11 @@ class RunPorts:
         self._tasks = RunTasks(self._store, self._policy, held=self._held, now=self._clock, mode=mode)
         self._tasks.open(report)
         return self._tasks
+
+    def aftermath(self) -> Aftermath:
+        """The people whom the run did something to, as they are now."""
+        mark = 0 if self._tasks is None else self._tasks.mark
+        return Aftermath(self._store, self._policy, self._held, mark=mark, now=self._clock, renew=self.renewal.due)
 
     def gauges(self, teams: Collection[str]) -> Gauges:
         """What limits are measured against."""

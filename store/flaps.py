@@ -16,7 +16,8 @@ _LATEST = "SELECT began FROM run WHERE directory = :d ORDER BY began DESC LIMIT 
 _PAST = text(
     # CROSS JOIN fixes the order on SQLite: from the people's actions to their runs.
     f"SELECT r.id, r.directory, {', '.join(f'a.{name}' for name in ACTION.split(', '))} FROM action a CROSS JOIN run r"
-    " WHERE a.external_id IN :ids AND a.state = 'applied' AND r.id = a.run AND r.workspace = :w AND r.began >= :since"
+    " WHERE a.external_id IN :ids AND (a.state = 'applied' OR a.code = 'did_not_stick') AND r.id = a.run"
+    " AND r.workspace = :w AND r.began >= :since"
     " ORDER BY a.external_id, r.began, r.id, a.step, a.n"
 ).bindparams(bindparam("ids", expanding=True))
 

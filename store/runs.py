@@ -36,13 +36,13 @@ class RunTasks:
         self._store, self._policy, self._lease, self._now = store, policy, held, now
         self._run, self._mode = held.run, mode
         self._numbers = dict.fromkeys(Step, 0)
-        self._mark = 0
+        self.mark = 0
         self._pending = True
         self._second = self._planned_only = False  # about an earlier run; without writing to the workspace
 
     def follow(self, mark: int) -> None:
         """The plan to come is of the mirror's generation `mark`: what becomes pending later stays pending."""
-        self._mark = mark
+        self.mark = mark
         with self._store.read() as connection:
             sql = "SELECT 1 FROM pending WHERE directory = :d AND mark <= :mark LIMIT 1"
             self._pending = scalar(connection, sql, d=self._policy.directory, mark=mark) is not None
@@ -93,12 +93,12 @@ class RunTasks:
                 bulk(
                     connection,
                     "INSERT INTO pending (directory, external_id, mark) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                    [(directory, external_id, self._mark) for external_id in concerned],
+                    [(directory, external_id, self.mark) for external_id in concerned],
                 )
             bulk(
                 connection,
                 "DELETE FROM pending WHERE directory = ? AND external_id = ? AND mark <= ?",
-                [(directory, external_id, self._mark) for external_id in cleared],
+                [(directory, external_id, self.mark) for external_id in cleared],
             )
             bulk(
                 connection,
@@ -211,7 +211,7 @@ class RunTasks:
                         " (SELECT external_id FROM action WHERE run = :run) AND external_id NOT IN"
                         " (SELECT external_id FROM action WHERE run = :run AND state <> 'applied')"
                     ),
-                    {"d": self._policy.directory, "mark": self._mark, "run": self._run},
+                    {"d": self._policy.directory, "mark": self.mark, "run": self._run},
                 )
             connection.execute(
                 text(
@@ -224,7 +224,7 @@ class RunTasks:
                     "ended": report.ended,
                     "report": msgspec.json.encode(report).decode(),
                     "run": self._run,
-                    "mark": self._mark or None,  # what was planned; a run without a plan is of what it found
+                    "mark": self.mark or None,  # what was planned; a run without a plan is of what it found
                 },
             )
 

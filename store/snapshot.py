@@ -117,6 +117,10 @@ class View:
         )
         return self._chunks(ids, "", {}, open_end=True)
 
+    def these(self, external_ids: Sequence[str]) -> list[Subject]:
+        """These people, at most 500, as far as mirror or workspace know them."""
+        return self._subjects(":ids", {"ids": list(external_ids)})
+
     def one(self, external_id: str) -> Subject:
         """One person, whether or not anything changed about them."""
         found = self._subjects("(:one)", {"one": external_id, "lo": "", "hi": LAST})

@@ -204,7 +204,8 @@ def source(*names: str) -> str:
 
 def test_the_reason_codes_are_those_of_the_program() -> None:
     listed = {code for row in table(section(LIFECYCLE, "States")) for code in re.findall(r"`(\w+)`", row[0])}
-    text = source("reconciler/plan.py", "reconciler/decide.py", "reconciler/match.py", "store/apply.py")
+    names = ("plan", "decide", "match", "lasting")
+    text = source(*(f"reconciler/{name}.py" for name in names), "store/apply.py")
     made = set(re.findall(r'(?:Conflict\(|Outcome\("(?:failed|skipped)", )"(\w+)"', text))
     assert len(made) > 5
     assert made <= listed

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from reconciler.errors import CursorExpired, DirectoryError, StoreError
 from reconciler.flaps import Past
 from reconciler.guard import Gauges, Hold
 from reconciler.health import Health, after, check_due
+from reconciler.lasting import BY_HAND, UNKNOWN, Lost, Numbered
 from reconciler.match import Subject
 from reconciler.model import Member, Membership, Observation, Questions, UserGone, UsersSeen, Wanted
 from reconciler.plan import Action
@@ -37,6 +39,10 @@ class Ports:
         self.scope: dict[str, bool] = {}
         self.held: list[Hold] = []
         self.failed = 0
+        self.idle = False
+        self.after: list[Subject] = []
+        self.touched: set[str] = set()
+        self.gone_again: list[tuple[str, str]] = []
         self.error: Exception | None = None
         self.promote_error: Exception | None = None
         self.record_error: Exception | None = None
@@ -78,6 +84,10 @@ class Ports:
 
     def tasks(self, report: Report) -> "Ports":
         self.log.append(f"open {report.state}")
+        return self
+
+    def aftermath(self) -> "Ports":
+        self.log.append("aftermath")
         return self
 
     def gauges(self, _teams: Collection[str]) -> Gauges:
@@ -174,10 +184,33 @@ class Ports:
 
     def apply(self) -> Iterator[int]:
         self.log.append("apply")
+        if self.idle:
+            return
         yield 1
         if self.apply_error is not None:
             raise self.apply_error
         yield 2
+
+    # -- aftermath
+    news = False
+
+    def done(self) -> Iterator[Sequence[tuple[str, Sequence[Numbered]]]]:
+        for external_id, actions in groupby(self.actions, key=lambda action: action.external_id):
+            yield [(external_id, [(1, action) for action in actions if action.state == "planned"])]
+
+    def these(self, external_ids: Sequence[str]) -> Sequence[Subject]:
+        return [each for each in self.after if each.external_id in external_ids]
+
+    def members(self, ids: Sequence[str]) -> dict[str, Member]:
+        return {each.member.id: each.member for each in self.after if each.member and each.member.id in ids}
+
+    def by_hand(self, external_ids: Collection[str]) -> set[str]:
+        return set(external_ids) & self.touched
+
+    def lost(self, found: Iterable[Lost]) -> None:
+        listed = list(found)
+        self.failed += len(listed)
+        self.gone_again += [(each.action.kind, each.said) for each in listed]
 
     def counts(self, *, in_plan: bool) -> tuple[Counts, tuple[Cause, ...]]:
         self.log.append(f"counts {'plan' if in_plan else 'run'}")
@@ -206,10 +239,10 @@ def test_one_pass_in_the_order_of_the_picture() -> None:
     report = run(ports)
     assert ports.log == [
         "open running", "take", "questions", "promote", "discard", "snapshot", "pending", "planned", "close", "hold 0",
-        "apply", "counts run", "finish",
+        "apply", "aftermath", "close", "counts run", "finish",
     ]  # fmt: skip
     assert (report.state, report.mode, report.run, report.error) == ("succeeded", "incremental", "r1", None)
-    assert report.phases == {"pull": 0.5, "plan": 0.5, "guard": 0.5, "apply": 0.5}
+    assert report.phases == {"pull": 0.5, "plan": 0.5, "guard": 0.5, "apply": 0.5, "recheck": 0.5}
     assert (report.transport.requests, report.warnings, report.complete) == (3, ("look out",), WHOLE)
     assert report.digest.startswith("sha256:")
 
@@ -357,3 +390,29 @@ def test_what_is_missing_is_asked_for_before_the_promotion_round_by_round() -> N
     run(ports)
     assert ports.asked == [*ports.gaps]
     assert ports.log[:6] == ["open running", "take", "questions", "take", "take", "promote"]
+
+
+# -- what did not last ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("by_hand", "said"), [(True, BY_HAND), (False, UNKNOWN)])
+def test_what_would_be_made_again_at_once_did_not_stick(by_hand: bool, said: str) -> None:
+    ports = Ports(LEAVER, subject("bob", user=gone("bob"), member=member("bob")))
+    ports.after = [LEAVER, subject("bob", user=gone("bob"), member=member("bob", active=False))]
+    ports.touched = {"ada"} if by_hand else set()
+    report = run(ports)
+    assert ports.gone_again == [("deactivate", said)]
+    assert report.state == "partial"
+    assert report.warnings[0] == (
+        "1 change did not last, and would have to be made again at once: deactivate of ada@acme.com"
+    )
+
+
+def test_nothing_is_looked_at_again_when_nothing_was_applied() -> None:
+    ports = Ports(LEAVER)
+    run(ports, apply=False)
+    assert "aftermath" not in ports.log
+    ports.log.clear()
+    ports.idle = True
+    assert "recheck" not in run(ports).phases
+    assert "aftermath" not in ports.log
