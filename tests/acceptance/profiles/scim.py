@@ -6,17 +6,17 @@ just made is known whole.
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from itertools import count
 from typing import Any
 
 from connectors.base import Counts, Finding
+from connectors.scim.observe import observed
 from reconciler.model import (
     JSON,
     CollectionEnd,
     Completeness,
     DirectoryGroup,
-    DirectoryUser,
     GroupsSeen,
     MembersLeft,
     MembersSeen,
@@ -24,11 +24,10 @@ from reconciler.model import (
     Questions,
     UserGone,
     UsersSeen,
-    UserState,
     Wanted,
 )
+from reconciler.resources import Resource
 
-ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 _VALUED = re.compile(r'(\w+)\[type eq "(\w+)"\]\.(\w+)')
 
 
@@ -91,7 +90,7 @@ class Endpoint:
         for each in told:
             if isinstance(each, tuple):
                 if each[1] in self.users:
-                    yield UsersSeen((observed(self.users[each[1]], wanted.attributes),))
+                    yield UsersSeen((observed(_kept(each[1], self.users[each[1]]), wanted.attributes),))
             elif isinstance(each, CollectionEnd):
                 ends.setdefault(each.group, each)
             else:
@@ -135,38 +134,5 @@ def _set_valued(resource: dict[str, Any], attribute: str, kind: str, name: str, 
         found[name] = value
 
 
-def observed(resource: Mapping[str, Any], attributes: frozenset[str]) -> DirectoryUser:
-    """A User resource as a directory user; `active: false` is a suspended account."""
-    name, enterprise = resource.get("name") or {}, resource.get(ENTERPRISE) or {}
-    boss = enterprise.get("manager") or {}
-    wanted = {path: _value(resource, path) for path in attributes}
-    return DirectoryUser(
-        resource["id"],
-        UserState.ACTIVE if resource.get("active", True) else UserState.SUSPENDED,
-        resource.get("userName") or "",
-        _work_email(resource.get("emails") or []),
-        name.get("givenName") or "",
-        name.get("familyName") or "",
-        resource.get("displayName") or "",
-        resource.get("title") or "",
-        enterprise.get("department") or "",
-        boss.get("displayName") or boss.get("value") or "",
-        attributes={path: value for path, value in wanted.items() if value is not None},
-    )
-
-
-def _work_email(emails: Sequence[Mapping[str, Any]]) -> str:
-    """The primary work address, else the work address, else the primary one."""
-
-    def worth(email: Mapping[str, Any]) -> tuple[bool, bool]:
-        return email.get("type") == "work", bool(email.get("primary"))
-
-    return str(max(emails, key=worth)["value"]) if emails else ""
-
-
-def _value(resource: Mapping[str, Any], path: str) -> JSON:
-    urn, _, attribute = path.rpartition(":")
-    value: JSON = resource.get(urn) if urn else resource
-    for step in attribute.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
+def _kept(user: str, resource: dict[str, Any]) -> Resource:
+    return Resource("User", user, resource, "", "")
