@@ -3,6 +3,9 @@
 N people, 50 groups mapped to teams, each person in 3, one role axis. Churn: 2 % joiners, 2 % updates, 1 % leavers, 1 %
 moved from one group to another. Each step runs in a process of its own; its peak memory includes the interpreter.
 
+Guarding is measured inside the churn run, and once more with every limit there is, after a week of 2,000 runs of 50
+changes each.
+
 The floor is bare sqlite3: for churn, the inserts, updates and deletes of the same rows in one transaction; for the
 verification, fetching the same rows.
 """
@@ -10,6 +13,7 @@ verification, fetching the same rows.
 import argparse
 import asyncio
 import json
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +22,7 @@ from typing import TypeVar
 
 import msgspec
 
+from bench import guarding
 from bench.figures import Benchmark, cpu, peak_mb, step
 from reconciler.decide import member_id
 from reconciler.model import (
@@ -239,10 +244,14 @@ def one_step(name: str, path: str, people: int) -> dict[str, object]:
         return {"cpu": floor_churn(path)}
     if name == "floor-verify":
         return {"cpu": floor_verify(path)}
-    with cpu() as spent:
-        report = run(store, name, verify=name.startswith("verify"))
+    asked = policy()
+    if name == "remembering":
+        guarding.remember(path, range(people))
+        asked = msgspec.structs.replace(asked, limits=guarding.limits(), flap=Flap(times=4, runs=50))
+    with cpu() as spent, guarding.metered() as guard:
+        report = run(store, name, verify=name.startswith("verify"), asked=asked)
     store.close()
-    return {**spent, "peak": peak_mb(), "report": json.loads(msgspec.json.encode(report))}
+    return {**spent, **guard, "peak": peak_mb(), "report": json.loads(msgspec.json.encode(report))}
 
 
 def floor_churn(path: str) -> float:
@@ -307,17 +316,31 @@ def measure(people: int) -> Benchmark:
             bench.add(f"{label}: peak memory", number(done, "peak"), "MB")
         absorbed = go("absorb-churn")
         bench.add("absorb after churn: CPU", number(absorbed, "cpu"), "s")
+        past = shutil.copy(path, Path(folder) / "past.db")
         done = go("churn")
         expect(done, actions=people // 100 * 13)
         bench.add("churn: CPU", number(done, "cpu"), "s", number(go("floor-churn"), "cpu"))
         bench.add("churn: wall", number(done, "wall"), "s")
         bench.add("churn: peak memory", number(done, "peak"), "MB")
         bench.add("churn: actions applied", float(people // 100 * 13), "actions")
+        shares(bench, "churn", done, absorbed)
+        path = str(past)
+        done = go("remembering")
+        expect(done, actions=people // 100 * 13)
+        bench.add("churn after 2,000 runs: CPU", number(done, "cpu"), "s")
+        shares(bench, "churn after 2,000 runs", done, absorbed)
     return bench
 
 
 def number(done: dict[str, object], name: str) -> float:
     return float(str(done[name]))
+
+
+def shares(bench: Benchmark, name: str, done: dict[str, object], absorbed: dict[str, object]) -> None:
+    """What guarding took of a run's CPU: of all of it, and of what comes after absorbing."""
+    guard, after = number(done, "guard"), number(done, "cpu")
+    bench.add(f"{name}: guarding, of the run's CPU", 100 * guard / (after + number(absorbed, "cpu")), "%")
+    bench.add(f"{name}: guarding, of the CPU after absorbing", 100 * guard / after, "%")
 
 
 def expect(done: dict[str, object], *, actions: int) -> None:

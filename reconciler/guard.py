@@ -51,7 +51,7 @@ class Gauges(Frozen, frozen=True):
 
     `managed` are the members of the workspace that directories manage (a broken directory shrinks only itself);
     `used` says for each limit over a window how many such changes were applied in it; `teams` how many members of a
-    team directories put there.
+    team directories put there, where that matters.
     """
 
     managed: int
@@ -112,6 +112,14 @@ def tripped(limit: Limit, count: int, managed: int, *, whole: str = "managed mem
         share = 100 * count / managed
         return f"{count:,} of {managed:,} {whole} ({share:.3g} %) reaches the limit of {limit.percent:g} %"
     return ""
+
+
+def size_matters(limit: Limit, lost: int, at_least: int) -> bool:
+    """Whether it takes the size of a team to say if `lost` people leaving trip the limit: whatever it is, the team has
+    `at_least` so many members."""
+    if limit.percent is None or lost < limit.floor or (limit.count is not None and lost >= limit.count):
+        return False
+    return not at_least or lost * 100 >= limit.percent * at_least
 
 
 # -- the kinds of limits --------------------------------------------------------------------------------------------

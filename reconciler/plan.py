@@ -164,6 +164,11 @@ class Tally:
                 self.leaving.setdefault(str(action.before.get("team", "")), Counter())[cluster] += 1
 
     @property
+    def lost(self) -> dict[str, int]:
+        """How many leave each team."""
+        return {team: clusters.total() for team, clusters in self.leaving.items()}
+
+    @property
     def planned(self) -> int:
         """How many actions would write something."""
         return self.steps.total()

@@ -4,7 +4,7 @@ It drives ports (protocols) and does no I/O of its own; the shell gives it a con
 Killed anywhere and run again, it converges: what is not applied stays pending in the mirror.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -172,8 +172,8 @@ class Ports(Protocol):
         """The people whom the run did something to, as they are now."""
         ...
 
-    def gauges(self, teams: Collection[str]) -> Gauges:
-        """What limits are measured against; `teams` are those that a plan takes people out of."""
+    def gauges(self, lost: Mapping[str, int]) -> Gauges:
+        """What limits are measured against; `lost` says how many people a plan takes out of which teams."""
         ...
 
     def check_due(self) -> None:
@@ -258,7 +258,7 @@ def carry_out(
 ) -> Report:
     """Guards a recorded plan (unless it was approved), applies what is released, looks again, and ends the run."""
     with watch.phase("guard"):
-        gauges = ports.gauges(tally.leaving)
+        gauges = ports.gauges(tally.lost)
         verdict = Verdict() if approved else judge(policy, tally, gauges)
         tasks.hold(verdict.holds)
     if not report.planned_only and _apply(tasks, ports, watch, tally.planned - verdict.held):

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -134,9 +134,9 @@ class RunPorts:
         mark = 0 if self._tasks is None else self._tasks.mark
         return Aftermath(self._store, self._policy, self._held, mark=mark, now=self._clock, renew=self.renewal.due)
 
-    def gauges(self, teams: Collection[str]) -> Gauges:
+    def gauges(self, lost: Mapping[str, int]) -> Gauges:
         """What limits are measured against."""
-        return gauges(self._store, self._policy, teams, self._clock())
+        return gauges(self._store, self._policy, lost, self._clock())
 
     def check_due(self) -> None:
         """

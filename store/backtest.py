@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, text
 
 from reconciler.backtest import PastRun
-from reconciler.guard import GUARDED, Gauges, windows
+from reconciler.guard import GUARDED, Gauges
 from reconciler.plan import Cluster, Step
 from store.database import Store, rows
 from store.gauges import used
@@ -52,10 +52,7 @@ def past_runs(store: Store, workspace: str, keys: Collection[str], *, days: floa
             if not header.planned_only and not header.of:
                 judged.append((run, directory, began, managed, dict(sizes)))
         for run, directory, began, managed, teams in reversed(judged):
-            before = {
-                key: used(connection, workspace, step, seconds, now=began)
-                for key, (step, seconds) in windows(keys).items()
-            }
+            before = used(connection, workspace, keys, now=began)
             yield _past(connection, run, directory, began, gauges=Gauges(managed, before, teams))
 
 

@@ -1,7 +1,7 @@
 """The loop, driving ports that only remember what they were asked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -90,7 +90,7 @@ class Ports:
         self.log.append("aftermath")
         return self
 
-    def gauges(self, _teams: Collection[str]) -> Gauges:
+    def gauges(self, _lost: Mapping[str, int]) -> Gauges:
         return Gauges(managed=100)
 
     def past(self, external_ids: Sequence[str], _flap: Flap) -> dict[str, list[Past]]:

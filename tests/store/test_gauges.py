@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.guard import Gauges
-from reconciler.policy import Limit, TeamMapping
+from reconciler.policy import Limit, Policy, TeamMapping
 from store import Store
+from store import gauges as gauging
 from store.gauges import gauges
 from store.leases import stamp
-from tests.builders import Directory, policy, sync
+from tests.builders import Directory, member, policy, sync
+from tests.store.workspaces import join
 
 WINDOWED = {"deactivate_1h": Limit(count=100), "deactivate_7d": Limit(count=100), "create_24h": Limit(count=100)}
 
@@ -38,7 +40,7 @@ def leaving(store: Store, *names: str) -> None:
 )
 def test_a_window_counts_what_runs_applied_in_it(store: Store, after: dict[str, int], used: dict[str, int]) -> None:
     leaving(store, "ada", "bob")
-    assert gauges(store, policy(limits=WINDOWED), (), later(**after)) == Gauges(2, used)
+    assert gauges(store, policy(limits=WINDOWED), {}, later(**after)) == Gauges(2, used)
 
 
 def test_what_was_held_or_only_planned_is_in_no_window(store: Store) -> None:
@@ -47,7 +49,7 @@ def test_what_was_held_or_only_planned_is_in_no_window(store: Store) -> None:
     directory.suspend("ada")
     sync(store, directory, policy(limits={"deactivate": Limit(count=1)}))
     sync(store, directory, apply=False)
-    assert gauges(store, policy(limits=WINDOWED), (), later()).used["deactivate_7d"] == 0
+    assert gauges(store, policy(limits=WINDOWED), {}, later()).used["deactivate_7d"] == 0
 
 
 def test_a_slow_bleed_is_held_by_the_window_it_fills(store: Store) -> None:
@@ -61,10 +63,40 @@ def test_a_slow_bleed_is_held_by_the_window_it_fills(store: Store) -> None:
     assert states == ["succeeded", "succeeded", "held"]
 
 
-def test_the_size_of_a_team_is_those_whom_directories_put_there(store: Store) -> None:
+def designers(store: Store, limit: Limit) -> Policy:
+    """Two people in one team, one in another."""
     directory = Directory("ada", "bob", "cyd")
     directory.join("ada", "bob", groups=["Design"])
-    limits = policy(teams=(TeamMapping("Design", "Design"),), limits={"leave_team_each": Limit(percent=50)})
-    sync(store, directory, limits)
-    assert gauges(store, limits, ["Design", "Ops"], later()).teams == {"Design": 2}
-    assert gauges(store, limits, (), later()).teams == {}
+    directory.join("ada", groups=["Ops"])
+    teams = (TeamMapping("Design", "Design"), TeamMapping("Ops", "Ops"))
+    asked = policy(teams=teams, limits={"leave_team_each": limit})
+    sync(store, directory, asked)
+    return asked
+
+
+def test_the_size_of_a_team_is_those_whom_directories_put_there(store: Store) -> None:
+    asked = designers(store, Limit(percent=50))
+    join(store, member("cyd").id, "Design")
+    assert gauges(store, asked, {"Design": 1, "Elsewhere": 1}, later()).teams == {"Design": 2}
+    assert gauges(store, asked, {}, later()).teams == {}
+
+
+@pytest.mark.parametrize(
+    ("limit", "sizes"),
+    [
+        (Limit(percent=50), {"Design": 2, "Ops": 1}),
+        (Limit(percent=60), {"Ops": 1}),  # one of at least two is less
+        (Limit(percent=50, floor=2), {}),
+        (Limit(count=1, percent=50), {}),
+        (Limit(count=1), {}),
+    ],
+)
+def test_teams_are_counted_where_their_size_decides(store: Store, limit: Limit, sizes: dict[str, int]) -> None:
+    assert gauges(store, designers(store, limit), {"Design": 1, "Ops": 1}, later()).teams == sizes
+
+
+def test_a_team_of_which_few_are_seen_at_first_is_counted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first memberships tell large teams; whom they do not hold is not small for that."""
+    asked = designers(store, Limit(percent=60))
+    monkeypatch.setattr(gauging, "SAMPLE", 1)
+    assert gauges(store, asked, {"Design": 1, "Ops": 1}, later()).teams == {"Design": 2, "Ops": 1}

@@ -126,7 +126,7 @@ def test_an_address_that_another_directory_manages_is_a_conflict(store: Store) -
     report = sync(store, directory)
     assert kinds(store, report.run) == {"create ada linked_elsewhere", "create bob applied"}
     assert people(store)["ada@acme.com"].directory == "google"
-    assert gauges(store, policy(), (), "2026-11-21T10:00:00.000Z").managed == 2
+    assert gauges(store, policy(), {}, "2026-11-21T10:00:00.000Z").managed == 2
 
 
 def test_members_added_by_hand_are_adopted_or_left_alone(store: Store) -> None:
