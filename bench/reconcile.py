@@ -341,6 +341,7 @@ def shares(bench: Benchmark, name: str, done: dict[str, object], absorbed: dict[
     guard, after = number(done, "guard"), number(done, "cpu")
     bench.add(f"{name}: guarding, of the run's CPU", 100 * guard / (after + number(absorbed, "cpu")), "%")
     bench.add(f"{name}: guarding, of the CPU after absorbing", 100 * guard / after, "%")
+    bench.add(f"{name}: looking again, of the CPU after absorbing", 100 * number(done, "again") / after, "%")
 
 
 def expect(done: dict[str, object], *, actions: int) -> None:
