@@ -15,6 +15,7 @@ from reconciler.match import Subject
 from reconciler.model import Member, UserState
 from reconciler.outcome import Outcome, outcome
 from reconciler.policy import AttributeMapping, Limit, Policy, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
+from reconciler.reasons import standing_reason
 from tests.builders import ROLE, by_hand, context, member, policy, subject, user, view
 from tests.reconciler.memory import Workspace, World
 from tests.reconciler.test_laws import LAWS, workspaces, worlds
@@ -194,6 +195,33 @@ def test_another_key_to_match_by() -> None:
     rival = outcome(other, subject("ada", rivals=("eve",)))
     assert [*differing(outcome(one, subject("ada")), rival)] == [
         ("standing", "are not added", "people are matched by user_name now instead of email")
+    ]
+
+
+def test_somebody_else_has_the_address_that_is_matched_by() -> None:
+    one, other = Context(policy(), ALL), Context(policy(teams=()), ALL)
+    pair = outcome(one, subject("ada", other=by_hand("ada"))), outcome(other, subject("ada"))
+    assert [*differing(*pair)] == [("link", "are another member", "another member has what they are matched by")]
+
+
+@pytest.mark.parametrize(
+    ("after", "because"),
+    [
+        (subject("ada", member=ADA, user=user("ada", UserState.SUSPENDED)), "they are suspended"),
+        (subject("ada", member=ADA, user=user("ada", UserState.GONE)), "they are gone"),
+        (subject("ada", member=ADA, user=None), "a group could not be read whole"),
+        (subject("ada", member=member("ada", active=False)), "they are in scope"),
+    ],
+)
+def test_what_the_second_policy_goes_by_where_no_configuration_accounts_for_it(after: Subject, because: str) -> None:
+    here, there = Context(policy(), ALL), Context(policy(teams=()), ALL)
+    assert standing_reason(outcome(here, subject("ada", member=ADA)), outcome(there, after)) == because
+
+
+def test_a_group_that_was_not_read_whole_under_one_of_the_policies() -> None:
+    short = view("Admins", "Eng", unknown=("Eng",))
+    assert found({}, {}, subject("bob", "Admins", member=BOB), before=short) == [
+        "1 person leaves team Engineering, because a group mapped to it could not be read whole"
     ]
 
 

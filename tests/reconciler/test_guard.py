@@ -212,3 +212,30 @@ def test_a_cause_that_empties_one_team_is_held_for_every_team_it_touches() -> No
         actions(Step.LEAVE_TEAM, ("group eng is gone", 2), team="Art"),
     )
     assert held({"leave_team_each": Limit(percent=50)}, made, teams={"Ops": 10, "Art": 50}) == {"group eng is gone": 12}
+
+
+def test_the_sentence_of_a_team_says_which_one_and_how_much_of_it() -> None:
+    made = tally(actions(Step.LEAVE_TEAM, ("left Ops", 2), team="Ops"))
+    limits = {"leave_team_each": Limit(percent=50)}
+    (hold,) = judge(policy(limits=limits), made, Gauges(100, teams={"Ops": 4})).holds
+    assert hold.sentence == (
+        "2 departures from teams, 1 cause: left Ops; 2 of 4 members of team Ops (50 %) reaches the limit of 50 % "
+        "([workspace.limits] leave_team_each)"
+    )
+    assert (hold.limit, hold.evidence, hold.cluster.cause) == ("leave_team_each", "", "left Ops")
+
+
+def test_a_team_that_no_directory_fills_has_no_percentage() -> None:
+    made = tally(actions(Step.LEAVE_TEAM, ("left Ops", 1), team="Ops"))
+    assert held({"leave_team_each": Limit(percent=50)}, made, teams={}) == {}
+
+
+def test_who_leaves_a_team_for_several_reasons_waits_for_each_of_them() -> None:
+    made = tally(actions(Step.LEAVE_TEAM, ("left Ops", 2), ("group Ops is gone", 3), team="Ops"))
+    assert held({"leave_team_each": Limit(count=5)}, made, teams={"Ops": 9}) == {"left Ops": 2, "group Ops is gone": 3}
+
+
+def test_what_one_limit_holds_no_other_counts() -> None:
+    made = tally(actions(Step.LEAVE_TEAM, ("left Ops", 6), team="Ops"), actions(Step.LEAVE_TEAM, ("left Art", 4)))
+    limits = {"leave_team": Limit(count=10), "leave_team_each": Limit(percent=50)}
+    assert held(limits, made, teams={"Ops": 6, "Design": 100}) == {"left Ops": 6}

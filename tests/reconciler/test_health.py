@@ -58,6 +58,13 @@ def test_failures(
     health = after(before, NOW, error=error, whole=False)
     assert (health.state, health.failures, health.since, health.until) == (state, failures, since, until)
     assert health.last_complete == before.last_complete
+    if error is not SKIPPED:
+        assert (health.code, health.message) == (error["code"], error["message"])
+
+
+def test_times_are_kept_in_utc_whatever_zone_they_were_said_in() -> None:
+    health = after(Health(), "2026-11-21T12:00:00.000+02:00", error=DOWN, whole=False)
+    assert health.until == later(5)
 
 
 @pytest.mark.parametrize("before", [Health(), failing(3), failing(12, "quarantined"), failing(1, "paused")])
@@ -86,6 +93,8 @@ def test_waits_only_grow_and_end_in_one_try_a_day() -> None:
         pytest.param(failing(1), THEN, None, id="a clock that was set back"),
         pytest.param(failing(1), NOW, None, id="over"),
         pytest.param(failing(1), "2026-11-21T09:56:00.000Z", NOW, id="waiting"),
+        pytest.param(failing(1), "2026-11-21T09:55:00.000Z", NOW, id="since this moment"),
+        pytest.param(failing(1), "2026-11-21T09:54:59.999Z", None, id="longer than anything waits"),
         pytest.param(Health("paused", 1, THEN), NOW, "never", id="paused"),
     ],
 )
@@ -97,7 +106,9 @@ def test_when_nothing_is_scheduled(health: Health, now: str, until: str | None) 
     else:
         with pytest.raises(DirectoryPaused, match=f"okta is {health.state} until") as caught:
             check_due(health, "okta", now)
-        assert caught.value.as_dict()["code"] == "directory_paused"
+        said = caught.value.as_dict()
+        assert (said["code"], said["where"]) == ("directory_paused", "the schedule")
+        assert said["fix"] == "once that is corrected: rosterd sync okta, which always tries"
 
 
 def test_what_people_read() -> None:
@@ -114,9 +125,18 @@ def test_what_people_read() -> None:
 
 @pytest.mark.parametrize(
     ("minutes", "said"),
-    [(0, "just now"), (1, "1 minute before"), (150, "2 hours before"), (3 * 1440, "3 days before")],
+    [
+        (0, "just now"),
+        (0.99, "just now"),
+        (1, "1 minute before"),
+        (1.5, "1 minute before"),
+        (59, "59 minutes before"),
+        (60, "1 hour before"),
+        (150, "2 hours before"),
+        (3 * 1440, "3 days before"),
+    ],
 )
-def test_how_old_the_last_whole_read_is(minutes: int, said: str) -> None:
+def test_how_old_the_last_whole_read_is(minutes: float, said: str) -> None:
     health = Health(last_complete=NOW)
     assert age(health, later(minutes)) == f"everything was last read whole {said} (2026-11-21 10:00:00 UTC)"
     assert age(msgspec.structs.replace(health, last_complete=None), NOW) == "everything was never read whole"

@@ -15,10 +15,12 @@ from reconciler.manual import (
     check_reactivate,
     falls,
     invited,
+    last,
+    unknown,
     with_role,
 )
 from reconciler.model import Member
-from reconciler.policy import RoleAxis, RoleRule
+from reconciler.policy import RoleAxis, RoleRule, TeamMapping
 from tests.builders import ROLE, by_hand, member, policy
 
 PRIMARY = RoleAxis("primary", ("analyst", "listener"), "analyst", when_absent="keep")
@@ -131,3 +133,106 @@ def test_a_refusal_says_where_a_role_comes_from() -> None:
     with pytest.raises(ChangeRefused) as silent:
         with_role(MANAGED, ADA, "seat", "full")
     assert 'when_absent = "keep" in the axis seat' in silent.value.fix
+
+
+@pytest.mark.parametrize(
+    ("change", "fix"),
+    [
+        (
+            lambda: invited(BOTH, "x@acme.com", {}),
+            "add them in okta or google, where they are synced from; the next sync brings them",
+        ),
+        (lambda: check_edit(MANAGED, ADA, ["title"]), "change it in okta; the next sync brings it"),
+        (
+            lambda: check_deactivate(MANAGED, ADA, emergency=False),
+            (
+                "suspend them in okta; in an emergency deactivate them here too, which lasts until the next sync "
+                "unless they are suspended there by then"
+            ),
+        ),
+        (
+            lambda: check_reactivate(MANAGED, LEAVER),
+            "let them in again in okta; the next sync brings them back with their roles and teams",
+        ),
+        (
+            lambda: check_leave(MANAGED, ADA, "Old", {"okta"}),
+            "take them out of the group in okta, or remove the mapping; the next sync takes them out",
+        ),
+        (
+            lambda: with_role(MANAGED, ADA, "seat", "full"),
+            (
+                "okta says nothing about it, which means none; roles that are set by hand stay with "
+                'when_absent = "keep" in the axis seat'
+            ),
+        ),
+        (
+            lambda: with_role(OPEN, by_hand("owner", roles={"primary": "listener"}), "permission", "admin"),
+            "change primary first",
+        ),
+    ],
+)
+def test_every_refusal_says_the_way_out(change: Change, fix: str) -> None:
+    with pytest.raises(ChangeRefused) as caught:
+        change()
+    assert caught.value.fix == fix
+
+
+FULL_LISTENERS = RoleRule((("primary", "listener"), ("seat", "full")), (("permission", "user"),))
+
+
+def test_a_rule_with_several_conditions_names_them_all() -> None:
+    ownership = Ownership("acme", AXES, (FULL_LISTENERS,))
+    with pytest.raises(ChangeRefused) as caught:
+        invited(ownership, "x@acme.com", {"primary": "listener", "seat": "full", "permission": "admin"})
+    assert caught.value.message == (
+        "permission cannot be admin while primary is listener and seat is full: a rule makes it user"
+    )
+    assert caught.value.fix == "change primary and seat first"
+
+
+def test_a_rule_that_does_not_apply_does_not_keep_the_next_from_applying() -> None:
+    ownership = Ownership("acme", AXES, (FULL_LISTENERS, LISTENERS))
+    owner = by_hand("owner", roles={"primary": "analyst", "permission": "admin", "seat": "none"})
+    assert with_role(ownership, owner, "primary", "listener") == {"primary": "listener", "permission": "user"}
+
+
+@pytest.mark.parametrize(
+    ("team", "said"),
+    [
+        ("Old", "ada@acme.com is in team Old through the directory okta"),
+        (
+            "Engineering",
+            "ada@acme.com is in team Engineering through the directory okta: group Eng of it means this team",
+        ),
+        ("Both", "ada@acme.com is in team Both through the directory okta: groups Art, Ops of it means this team"),
+    ],
+)
+def test_a_team_that_a_directory_gives_is_refused_with_its_groups(team: str, said: str) -> None:
+    teams = (*OKTA.teams, TeamMapping("Ops", "Both"), TeamMapping("Art", "Both"))
+    ownership = msgspec.structs.replace(OPEN, directories=(msgspec.structs.replace(OKTA, teams=teams),))
+    with pytest.raises(ChangeRefused) as caught:
+        check_leave(ownership, ADA, team, {"okta"})
+    assert caught.value.message == said
+
+
+@pytest.mark.parametrize(
+    ("known", "fix"),
+    [
+        (["admin", "member"], 'did you mean "admin"?'),
+        (["admit", "admin"], 'did you mean "admin"?'),
+        (["editor", "viewer"], "there is: editor, viewer"),
+        ([f"v{n}" for n in range(10)], "there is: v0, v1, v2, v3, v4, v5, v6, v7, v8, v9"),
+        ([f"v{n}" for n in range(11)], "there is: v0, v1, v2, v3, v4, v5, v6, v7, v8, v9 …"),
+        ([], "there is no value yet"),
+    ],
+)
+def test_a_name_that_nothing_has_is_answered_with_the_nearest_or_with_what_there_is(known: list[str], fix: str) -> None:
+    refused = unknown("value", "Amdin", known)
+    assert (refused.code, refused.message, refused.fix) == ("unknown_value", 'there is no value "Amdin"', fix)
+
+
+def test_the_last_holder_is_refused_with_what_to_do_first() -> None:
+    refused = last(member("ada", "admin"), ROLE)
+    assert (refused.code, refused.message, refused.fix) == (
+        "last_holder", "ada@acme.com is the last active admin of the workspace", "make somebody else admin first",
+    )  # fmt: skip

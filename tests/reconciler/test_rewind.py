@@ -78,7 +78,13 @@ CREATED = done("create", {}, {
         (ada(active=False), [CREATED], ("active", "teams.Hand")),
         (TITLED, [], ("teams.Hand",)),
         (NOW, [CREATED, done("update", {}, {"title": "of a member before"})], ("teams.Hand",)),
+        (NOW, [CREATED, done("update", {}, {"cost_center": "of a member before"})], ("teams.Hand",)),
+        (NOW, [done("update", {}, {"title": ""}), done("set_role", {}, {"role": "member"})],
+         ("roles.role", "teams.Hand")),
+        (ada(roles={"role": "member"}), [CREATED], ("roles.role", "teams.Hand")),
+        (NOW, [done("adopt", {}, {"managed": True, "directory": "okta", "external_id": "ada"}), CREATED],
+         ("teams.Hand",)),
     ],
-)
+)  # fmt: skip
 def test_what_hands_changed_is_in_doubt(now: Member, earlier: list[ActionRow], doubted: tuple[str, ...]) -> None:
     assert uncertain(now, earlier) == doubted

@@ -392,6 +392,29 @@ def test_what_is_missing_is_asked_for_before_the_promotion_round_by_round() -> N
     assert ports.log[:6] == ["open running", "take", "questions", "take", "take", "promote"]
 
 
+def test_nobody_is_judged_by_an_attribute_that_a_short_listing_did_not_bring() -> None:
+    """Configuration began to ask for it, and who was read before seems not to have it."""
+    ports = Ports(LEAVER, complete=Complete(users=False, groups=True, memberships=True))
+    ports.fresh = ("costCenter", "jamie_role")
+    report = run(ports)
+    assert (report.state, "snapshot" in ports.log, "apply" in ports.log) == ("blocked", False, False)
+    assert report.error == {
+        "code": "attributes_not_read",
+        "message": (
+            "the configuration now asks for costCenter, jamie_role, and the listing of people was not whole: "
+            "nobody is judged by it yet"
+        ),
+        "where": "okta",
+        "fix": "nothing was changed; the first whole listing settles it",
+    }
+
+
+def test_a_whole_listing_settles_what_was_not_read() -> None:
+    ports = Ports(LEAVER)
+    ports.fresh = ("jamie_role",)
+    assert run(ports).state == "succeeded"
+
+
 # -- what did not last ----------------------------------------------------------------------------------------------
 
 

@@ -181,3 +181,27 @@ def test_nobody_leaves_while_a_retired_group_that_keeps_is_not_read_whole() -> N
 )
 def test_whom_a_mapping_alone_has_put_into_its_team(mapping: TeamMapping, claim: Claim) -> None:
     assert claim_of(DROPPED, SEEN, mapping) == claim
+
+
+UNDECIDED, GOES = TeamMapping("Poets", "Product"), TeamMapping("Clowns", "Product", "remove")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "spared"),
+    [
+        (KEEP, {"Design", "Research"}),
+        (UNDECIDED, {"Design", "Research", "Writers", "Writers 2"}),
+        (REMOVE, {"Design", "Research", "Writers", "Writers 2", "Poets"}),
+        (GOES, {"Design", "Research", "Writers", "Writers 2", "Poets"}),
+    ],
+)
+def test_of_retired_mappings_those_that_keep_are_stronger_than_undecided_ones_and_those_than_the_rest(
+    mapping: TeamMapping, spared: set[str]
+) -> None:
+    """A person whom a stronger mapping put into the team, too, is spared; one that is as strong spares nobody."""
+    twin = TeamMapping("Writers 2", "Product", "keep")
+    asked = policy(teams=MAPPED.teams, retired=(twin, KEEP, UNDECIDED, REMOVE, GOES))
+    groups = ("Design", "Research", "Writers", "Writers 2", "Poets", "Painters", "Clowns")
+    claim = claim_of(asked, GroupView({name: frozenset({name}) for name in groups}), mapping)
+    assert claim is not None
+    assert claim.spared == spared
