@@ -230,11 +230,13 @@ def key(text: str) -> str:
     Trimmed, Unicode NFKC, case-folded (RFC 8265 §3.3's username case-mapping, with the compatibility form that mail
     systems fold to).
     """
-    trimmed = text.strip()
-    return trimmed.lower() if trimmed.isascii() else _fold(trimmed)
+    return folded(text.strip())
 
 
-def _fold(text: str) -> str:
+def folded(text: str) -> str:
+    """Text without regard to case: Unicode NFKC, case-folded; blanks are kept."""
+    if text.isascii():
+        return text.lower()
     from unicodedata import normalize
 
     return normalize("NFKC", normalize("NFKC", text).casefold())
