@@ -13,10 +13,10 @@ from reconciler.errors import RunError
 from reconciler.report import Report
 from reconciler.sync import Job, Progress
 from rosterd.ports import RunPorts, as_followed, lease, new_run, now
-from rosterd.settings import DirectorySettings, Settings
+from rosterd.settings import DirectorySettings, Settings, duration_text
 from rosterd.wiring import policy_of
 from store.database import Store
-from store.decisions import EarlierRun, HeldCluster, decided, held_clusters, recount, reject, settle
+from store.decisions import EarlierRun, HeldCluster, decided, held_clusters, made, recount, reject, settle
 from store.runs import report_of
 
 
@@ -94,7 +94,7 @@ def undo_run(settings: Settings, store: Store, run: str, *, apply: bool, progres
         StoreError: the store refused.
     """
     earlier, directory = _run(settings, store, run)
-    if earlier.planned_only or not earlier.changes:
+    if not made(store, earlier.run):  # by its actions: the report of a run that was killed counts nothing
         raise CannotDecide(
             "nothing_to_undo", f"run {earlier.run} changed nothing", where=earlier.run,
             fix="the runs that did: rosterd reports",
@@ -126,6 +126,11 @@ def _run(settings: Settings, store: Store, run: str) -> tuple[Report, DirectoryS
         raise CannotDecide(
             "unknown_directory", f"run {run} is of directory {report.directory}, which is not configured any more",
             where=run, fix="what it manages is changed only while it is configured",
+        )  # fmt: skip
+    if report.workspace != directory.workspace:
+        raise CannotDecide(
+            "other_workspace", f"run {run} was about workspace {report.workspace}, and {directory.id} feeds"
+            f" {directory.workspace} now", where=run, fix=f"look at what it plans there: rosterd plan {directory.id}",
         )  # fmt: skip
     return report, directory
 
@@ -178,6 +183,6 @@ def _in_time(settings: Settings, directory: DirectorySettings, report: Report) -
     age = datetime.now(UTC) - datetime.fromisoformat(report.ended or report.began)
     if age > within:
         raise CannotDecide(
-            "too_late", f"run {report.run} is older than {within}, within which it could be approved",
+            "too_late", f"run {report.run} is older than {duration_text(within)}, within which it could be approved",
             where=report.run, fix=f"look at what is held now: rosterd sync {directory.id}",
         )  # fmt: skip

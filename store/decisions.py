@@ -44,6 +44,12 @@ def held_clusters(store: Store, run: str) -> list[HeldCluster]:
         ]
 
 
+def made(store: Store, run: str) -> bool:
+    """Whether a run applied anything."""
+    with store.read() as connection:
+        return bool(rows(connection, "SELECT 1 FROM action WHERE run = :run AND state = 'applied' LIMIT 1", run=run))
+
+
 def _held(connection: Connection, run: str) -> list[tuple[Cluster, int]]:
     found = rows(
         connection,
