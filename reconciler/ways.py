@@ -9,7 +9,7 @@ import msgspec
 
 from reconciler.explanation import Place
 from reconciler.known import Standing
-from reconciler.model import JSON, DirectoryUser, Member, UserState
+from reconciler.model import JSON, DirectoryUser, Member, UserState, key
 from reconciler.policy import Policy, RoleAxis, RoleSource, address
 from reconciler.roles import considered, desired_roles
 
@@ -84,7 +84,7 @@ def _into_scope(policy: Policy, standing: Standing, place: Place) -> Iterator[st
         needs.append(
             f"drop {place.scope.sentence.removeprefix(EXCLUDED)} from exclude in [[directory]] {place.directory}"
         )
-    if user is not None and scope.domains and address(user).lower().rpartition("@")[2] not in scope.domains:
+    if user is not None and scope.domains and key(address(user)).rpartition("@")[2] not in scope.domains:
         needs.append(f"an address in {_or(sorted(scope.domains))}, or one more domain in email_domains")
     if scope.groups and view.refs_of(standing.subject.groups).isdisjoint(scope.groups):
         needs.append(f"join group {_or([view.names.get(ref, ref) for ref in scope.groups])}")
@@ -121,7 +121,8 @@ def _roles(asked: _Asked, axis: RoleAxis) -> Iterator[str]:
     now = asked.value(axis, asked.refs, asked.user.attributes, "")
     for value in axis.values[axis.rank(now) + 1 :]:
         if value not in axis.disabled:
-            yield f"to become {value}: {_or(_gaining(asked, axis, value)) or _nothing(asked, value)}"
+            aim = "stay" if value == asked.current.get(axis.axis) else "become"
+            yield f"to {aim} {value}: {_or(_gaining(asked, axis, value)) or _nothing(asked, value)}"
     yield from _losing(asked, axis, now)
 
 
@@ -160,10 +161,10 @@ def _losing(asked: _Asked, axis: RoleAxis, now: str) -> Iterator[str]:
     left = asked.value(axis, refs, attributes, now)
     if steps and axis.rank(left) < axis.rank(now):
         yield f"to become {left}: {' and '.join(steps)}"
-    elif giving and axis.rank(now) > 0:
-        names = [each.attribute for each in asked.sources(axis) if f"attribute {each.attribute}" in giving]
-        for name in names:
-            yield f"to stop being {now}: set attribute {name} to a lower value, since silence keeps it"
+    elif axis.rank(now) > 0 and (giving or (asked.current.get(axis.axis) == now and now != axis.default)):
+        for source in asked.sources(axis):
+            if source.attribute and (not giving or f"attribute {source.attribute}" in giving):
+                yield f"to stop being {now}: set attribute {source.attribute} to a lower value, since silence keeps it"
 
 
 def _or(steps: list[str]) -> str:

@@ -152,7 +152,7 @@ def _judged(known: Known, standing: Standing, policy: Policy, place: Place) -> P
     place = msgspec.structs.replace(
         place,
         roles=tuple(_held(role, place) for role in roles),
-        teams=_teams(standing, policy, member, place.next),
+        teams=_teams(standing, policy, member, place),
         profile=_profile(standing, policy, member),
     )
     return msgspec.structs.replace(place, ways=ways(standing, policy, member, place))
@@ -305,9 +305,7 @@ def _held(role: Role, place: Place) -> Role:
 # -- teams and profile --------------------------------------------------------------------------------------------
 
 
-def _teams(
-    standing: Standing, policy: Policy, member: Member | None, coming: tuple[Change, ...]
-) -> tuple[TeamLine, ...]:
+def _teams(standing: Standing, policy: Policy, member: Member | None, place: Place) -> tuple[TeamLine, ...]:
     ways_in = {group.id: group.path for group in _groups(standing)}
     mapped: dict[str, list[tuple[str, ...]]] = {}
     for mapping in granting(policy, _refs(standing)):
@@ -315,7 +313,7 @@ def _teams(
         mapped.setdefault(mapping.team, []).append(ways_in.get(group, (standing.view.names.get(group, group),)))
     teams = frozenset() if member is None else member.teams
     granted = frozenset() if member is None else member.granted
-    leaving = {each.before.get("team") for each in coming if each.kind == "leave_team" and not each.waits}
+    leaving = _left(place.next) - _left(place.waiting)
     return tuple(
         TeamLine(
             team,
@@ -325,6 +323,10 @@ def _teams(
         )
         for team in sorted(teams | mapped.keys())
     )
+
+
+def _left(changes: Iterable[Change]) -> set[JSON]:
+    return {each.before.get("team") for each in changes if each.kind == "leave_team"}
 
 
 def _why_team(team: str, mapped: Iterable[str], teams: frozenset[str], granted: frozenset[str]) -> str:

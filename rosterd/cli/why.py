@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.errors import RunError
+from reconciler.model import key
 from rosterd.cli.errors import Unknown
 from rosterd.cli.invocation import Json, complete_workspace, opened, settings_of
 from rosterd.cli.output import show, write_json
@@ -86,10 +87,13 @@ def _configured(settings: "Settings") -> "dict[str, Policy]":
 def _nobody(store: "Store", email: str, until: "RunOf | None", workspace: str | None) -> Nobody:
     from store.person import nearest
 
+    known = "the next sync shows whether a directory knows them"
     near = nearest(store, email)
+    if key(email) in near:
+        near, known = [], f"somebody is by now, or elsewhere: rosterd why {email}"
     then = f" after run {until.run}" if until is not None else ""
     where = f" in workspace {workspace}" if workspace is not None else ""
-    fix = f"did you mean {' or '.join(near)}?" if near else "the next sync shows whether a directory knows them"
+    fix = f"did you mean {' or '.join(near)}?" if near else known
     return Nobody(f'nobody is known as "{email}"{where}{then}', fix=fix)
 
 

@@ -148,3 +148,14 @@ def test_the_latest_run_can_be_named_so(known_people: Rehearsal) -> None:
     (then,) = known_people.here("why", BOB, "--at", "latest", "--workspace", "acme", "--json").json
     began = f"{then['at']['began'][:10]} {then['at']['began'][11:19]} UTC"
     assert then["answer"] == f"After run {then['at']['run']} ({began}): {now}"
+
+
+def test_somebody_who_was_not_known_yet_is_not_taken_for_a_slip_of_the_pen(known_people: Rehearsal) -> None:
+    first = known_people.here("reports", "--json").json[0]["run"]
+    zoe = "zoe@acme.example"
+    known_people.world("okta").hire("Zoe", email=zoe)
+    assert known_people.here("sync").code == 0
+    error = holds(known_people.here("why", zoe, "--at", first, "--json").json, ERRORS)["error"]
+    assert error["message"] == f'nobody is known as "{zoe}" after run {first}'
+    assert error["fix"] == f"somebody is by now, or elsewhere: rosterd why {zoe}"
+    assert known_people.here("why", zoe).code == 0

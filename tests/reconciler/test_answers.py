@@ -5,9 +5,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.known import Standing
+from reconciler.known import Known, Standing
 from reconciler.model import Evidence, UserState
+from reconciler.policy import TeamMapping
 from reconciler.report import Complete
+from reconciler.why import explain
 from tests.builders import by_hand, gone, member, policy, suspended, user, view
 from tests.reconciler.standings import (
     ADA,
@@ -334,3 +336,65 @@ def test_a_person_in_two_directories_is_a_member_by_one_of_them() -> None:
         " ada@acme.com of directory user ada already belongs to okta/ada."
     )
     assert [each.linked for each in found.directories] == [True, False]
+
+
+# -- wording ------------------------------------------------------------------------------------------------------
+
+
+def test_several_things_are_listed_as_one_says_them() -> None:
+    teams = frozenset({"Art", "Chess", "Choir"})
+    assert answer(standing(linked=member("ada", teams=teams))) == (
+        "ada@acme.com is an active member of acme: member by default, in team Art by hand, in team Chess by hand and in"
+        " team Choir by hand (okta)."
+    )
+
+
+def test_of_several_ways_into_a_team_the_shortest_is_told() -> None:
+    linked = member("ada", teams=frozenset({"Engineering"}), granted=frozenset({"Engineering"}))
+    nested = (("Builders", "Deep"), ("Eng", "Builders"))
+    shown = view("Eng", "Ops", Deep=["Eng"], Builders=["Eng"])
+    teams = (*policy().teams, TeamMapping("Ops", "Engineering"))
+    about: dict[str, Any] = {"view": shown, "ids": {"Eng": "Eng", "Ops": "Ops"}, "nested": nested, "names": {}}
+    assert "in team Engineering because of group Eng (through Deep in Builders)" in answer(
+        standing("Deep", linked=linked, **about)
+    )
+    assert "in team Engineering because of group Ops (okta)." in answer(
+        standing("Deep", "Ops", linked=linked, asked=policy(teams=teams), **about)
+    )
+
+
+def test_who_is_no_member_is_called_by_their_address_whatever_they_were_asked_for_by() -> None:
+    known = Known("00u1", "acme", standings=(standing(who=suspended("ada")),))
+    assert explain(known).answer.startswith("ada@acme.com is not a member of acme: suspended in okta")
+    unknown = msgspec.structs.replace(known, standings=())
+    assert explain(unknown).answer == "00u1 is not a member of acme: no directory has described them."
+
+
+def test_a_run_whose_time_is_not_known() -> None:
+    said = answer(standing(linked=ADA), at=msgspec.structs.replace(RUN, began=""))
+    assert said.startswith("After run run1 (an unknown time): ada@acme.com is an active member")
+
+
+def test_who_was_created_after_they_were_put_out_was_put_out_again_by_hand() -> None:
+    """What came first says nothing about the member whom a later run made."""
+    found = answer(standing(linked=OUT), history=(CREATED, SUSPENDED))
+    assert found.startswith("ada@acme.com has no access to acme: deactivated by hand")
+
+
+def test_an_adoption_to_come_makes_somebody_a_member() -> None:
+    found = answer(standing(about={"other": by_hand("ada")}))
+    assert found.endswith("active in okta, and the next sync makes them one.")
+
+
+@pytest.mark.parametrize(
+    "history",
+    [(), (recorded("create", "held"),), (recorded("update"),)],
+    ids=["never", "not created", "something else"],
+)
+def test_only_who_was_created_can_have_been_taken_away_since(history: Any) -> None:
+    assert answer(standing(), history=history, at=RUN).endswith("not a member of acme: active in okta.")
+
+
+def test_a_reason_without_a_source_is_a_word() -> None:
+    found = answer(standing(linked=member("ada", "admin")), history=())
+    assert "admin (set by hand)" in found
