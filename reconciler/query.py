@@ -28,8 +28,14 @@ class Attr(Frozen, frozen=True):
 
 
 class Compare(Frozen, frozen=True, tag="compare"):
-    """attr op value; `value` None is JSON null, which equals an attribute without a value (RFC 7643 §2.5). For several
-    values it holds when it holds for one of them; `ne` too."""
+    """attr op value; `value` None is JSON null, which equals an attribute without a value (RFC 7643 §2.5): `eq` is then
+    the opposite of `Present`, and `ne` the same.
+
+    For several values it holds when it holds for one of them; `ne` too, so it does not when there are none. A single
+    attribute without a value is not equal to anything: `ne` holds, the others do not. Texts are compared by code point,
+    as `reconciler.model.folded` makes them unless `exact`; times as UTC with milliseconds
+    ("2026-11-28T07:49:20.000Z"), in which `value` is given.
+    """
 
     attr: Attr
     op: Operator

@@ -33,6 +33,7 @@ LENIENCIES: dict[str, str] = {
     "legacy-urn": "Schemas are named by the URNs of SCIM 1.1 or of drafts, or misspelt.",
     "unknown-attribute": "Attributes that no known schema has are sent; they are kept as they come.",
     # seen as E12
+    "selection-compared": "Filters compare what follows a selection, as in 'emails[type eq \"work\"].value eq …'.",
     "unquoted-filter": "Filters compare with text that is not in quotes, or with a number where a text belongs.",
     # seen as E19
     "null-added": "Adding 'nothing' (null) is asked for; nothing happens.",

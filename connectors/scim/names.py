@@ -48,21 +48,23 @@ def sub_attribute(attribute: Attribute, name: str) -> tuple[Attribute | None, st
 
 
 def place(text: str, kind: Kind, how: Tolerance) -> Place | None:
-    """What is meant; None when no schema knows it."""
+    """What is meant; None when no schema knows it, or only by a name that strict mode does not."""
     found = _PLACES[kind].get(text) or _PLACES[kind].get(text.lower())
     if found is not None and found.leniency:
-        how.allow(found.leniency, f"{text!r} is no attribute of a {kind}.", "invalidPath")
+        if how.strict:
+            return None
+        how.note(found.leniency)
     return found
 
 
-def place_or_new(text: str, kind: Kind, how: Tolerance) -> Place:
+def place_or_new(text: str, kind: Kind, how: Tolerance, scim_type: str = "invalidSyntax") -> Place:
     """What is meant; in lenient mode a name that no schema knows means an attribute of its own.
 
     Raises:
         ScimError: in strict mode for such a name; for what cannot be a name in either.
     """
     found = place(text, kind, how)
-    return found if found is not None else _unknown(text, kind, how)
+    return found if found is not None else _unknown(text, kind, how, scim_type)
 
 
 def new(name: str) -> Attribute:
@@ -70,10 +72,10 @@ def new(name: str) -> Attribute:
     return Attribute(name, known=False)
 
 
-def _unknown(text: str, kind: Kind, how: Tolerance) -> Place:
+def _unknown(text: str, kind: Kind, how: Tolerance, scim_type: str) -> Place:
     if not text.strip() or len(text) > LONGEST or _UNFIT.search(text) is not None:
         raise ScimError(400, f"{text[:60]!r} cannot be the name of an attribute.", "invalidPath")
-    how.allow("unknown-attribute", f"{text!r} is no attribute of a {kind}.", "invalidSyntax")
+    how.allow("unknown-attribute", f"{text!r} is no attribute of a {kind}.", scim_type)
     urn, _, name = text.rpartition(":")
     if urn and (not name or _SCHEMA_END.fullmatch(name) is not None):
         return Place(text.rstrip(":"))
