@@ -36,7 +36,7 @@ from reconciler.policy import (
 from reconciler.report import Report
 from reconciler.sync import Progress
 from rosterd.comparing import compare
-from rosterd.ports import now, run_once
+from rosterd.ports import as_followed, now, run_once, to_compare
 from rosterd.settings.kinds import PULLED, connector_config
 from rosterd.settings.loading import check_secrets
 from rosterd.settings.model import DirectorySettings, Limits, Settings, WorkspaceSettings
@@ -151,6 +151,15 @@ def require_secrets(settings: Settings, directories: tuple[DirectorySettings, ..
         check_secrets(settings, wanted)
 
 
+def require_pulled_secrets(settings: Settings) -> None:
+    """Looks up every secret of all directories that are read.
+
+    Raises:
+        ConfigError: it lists all that are missing.
+    """
+    require_secrets(settings, tuple(directory for directory in settings.directory if directory.kind in PULLED))
+
+
 def require_pulled(directory: DirectorySettings) -> None:
     """
     Raises:
@@ -242,7 +251,7 @@ class _Throwaway(SecretRef):
 
 async def run_directory(
     settings: Settings, store: Store, directory: DirectorySettings, *, progress: Progress, verify: bool = False,
-    apply: bool = True,
+    apply: bool = True, trigger: str = "manual",
 ) -> Report:  # fmt: skip
     """One run of one directory (ports.run_once) over a connector opened for it. Ctrl-C is heeded between batches.
 
@@ -253,9 +262,15 @@ async def run_directory(
     policy = policy_of(settings, directory)
     async with connect(directory) as connector:
         return await run_once(
-            store, policy, connector, progress=_heeding(progress), verify=verify, apply=apply,
+            store, policy, connector, progress=_heeding(progress), verify=verify, apply=apply, trigger=trigger,
             verify_every=directory.verify_every, identity=identity_of(directory),
         )  # fmt: skip
+
+
+def followed_anew(settings: Settings, store: Store, directory: DirectorySettings) -> bool:
+    """Whether a run of a directory has to look at people about whom nothing changed: configuration did, or nobody was
+    ever compared."""
+    return bool(to_compare(store, as_followed(store, policy_of(settings, directory))))
 
 
 async def compare_directory(

@@ -21,6 +21,7 @@ from rosterd.cli import (
     members,
     reports,
     runs,
+    serve,
     simulate,
     why,
 )
@@ -42,6 +43,7 @@ difference so: people join, change, and lose access. It removes nobody without e
   rosterd check                          do credentials suffice?
   rosterd plan acme-okta                 what would happen?
   rosterd sync                           make it so
+  rosterd serve                          keep it so
 """
 EPILOG = (
     "Exit codes: 0 done, or nothing to do · 1 error · 2 plan found changes · 3 something is held by a guard · "
@@ -70,6 +72,7 @@ for heading, name, function in (
     (SYNC, "check", check.check),
     (SYNC, "plan", runs.plan),
     (SYNC, "sync", runs.sync),
+    (SYNC, "serve", serve.serve),
     (SYNC, "approve", decisions.approve),
     (SYNC, "reject", decisions.reject),
     (SYNC, "undo", decisions.undo),

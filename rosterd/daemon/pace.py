@@ -1,0 +1,47 @@
+"""WHEN a woken workspace runs: pure, the clock is an argument. Seconds, on a clock that only goes forward.
+
+A push is waited for until nothing came for a moment, so that a burst is one run, but not for long. What keeps coming
+gets runs that are farther and farther apart: a plan costs the same for one change as for a hundred.
+"""
+
+from reconciler.model import Frozen
+
+QUIET = 0.05
+PATIENCE = 0.5
+LONGEST_REST = 2.0
+AGAIN = 0.25  # after a run that found the workspace taken
+LONGEST_AGAIN = 5.0
+BACK_OFF = 1.0  # after a run that broke
+LONGEST_BACK_OFF = 300.0
+
+
+class Wakes(Frozen, frozen=True):
+    """The first and the last wake since the last run began."""
+
+    first: float
+    last: float
+
+    def again(self, now: float) -> "Wakes":
+        """With one more wake."""
+        return Wakes(self.first, now)
+
+    @property
+    def ready(self) -> float:
+        """When to run."""
+        return min(self.last + QUIET, self.first + PATIENCE)
+
+
+def rest(took: float, streak: int) -> float:
+    """How long a workspace rests after a run that took so long, when more came meanwhile for the `streak`th time in a
+    row (0: nothing did)."""
+    return min(took * 2.0 ** (min(streak, 10) - 1), LONGEST_REST) if streak else 0.0
+
+
+def again(tries: int) -> float:
+    """How long to wait when another run held the workspace, for the `tries`th time in a row."""
+    return min(AGAIN * 2.0 ** (min(tries, 20) - 1), LONGEST_AGAIN)
+
+
+def back_off(failures: int) -> float:
+    """How long to wait after a run broke for the `failures`th time in a row."""
+    return min(BACK_OFF * 2.0 ** (min(failures, 20) - 1), LONGEST_BACK_OFF)

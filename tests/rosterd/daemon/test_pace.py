@@ -1,0 +1,43 @@
+"""When a woken workspace runs."""
+
+from rosterd.daemon.pace import (
+    LONGEST_AGAIN,
+    LONGEST_BACK_OFF,
+    LONGEST_REST,
+    PATIENCE,
+    QUIET,
+    Wakes,
+    again,
+    back_off,
+    rest,
+)
+
+
+def test_one_push_runs_after_a_moment_of_quiet() -> None:
+    assert Wakes(10.0, 10.0).ready == 10.0 + QUIET
+
+
+def test_each_push_moves_the_start_but_not_beyond_patience() -> None:
+    wakes = Wakes(10.0, 10.0)
+    for number in range(1, 100):
+        wakes = wakes.again(10.0 + number * 0.02)
+        assert wakes.ready <= 10.0 + PATIENCE
+    assert wakes.ready == 10.0 + PATIENCE
+
+
+def test_nothing_rests_unless_more_came_meanwhile() -> None:
+    assert rest(30.0, 0) == 0.0
+
+
+def test_runs_back_to_back_are_farther_and_farther_apart_up_to_a_bound() -> None:
+    assert [rest(0.1, streak) for streak in (1, 2, 3)] == [0.1, 0.2, 0.4]
+    assert rest(0.1, 10_000) == LONGEST_REST
+    assert rest(100.0, 1) == LONGEST_REST
+
+
+def test_waits_grow_up_to_a_bound() -> None:
+    for wait, longest in ((again, LONGEST_AGAIN), (back_off, LONGEST_BACK_OFF)):
+        waits = [wait(tries) for tries in range(1, 30)]
+        assert waits == sorted(waits)
+        assert waits[1] == 2 * waits[0]
+        assert waits[-1] == wait(10_000) == longest
