@@ -45,6 +45,7 @@ LENIENCIES: dict[str, str] = {
     "number-text": "Numbers come where text belongs.",
     "many-primary": "Several values say that they are the primary one; the first counts.",
     "member-reference": "Members are named by their address ('$ref') instead of by their id ('value').",
+    "nothing-asked": "A PATCH has no operations; nothing happens.",
     "nothing-removed": "The removal of a value that is not there is asked for; nothing happens.",
 }
 

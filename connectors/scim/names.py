@@ -73,12 +73,12 @@ def new(name: str) -> Attribute:
 
 
 def _unknown(text: str, kind: Kind, how: Tolerance, scim_type: str) -> Place:
-    if not text.strip() or len(text) > LONGEST or _UNFIT.search(text) is not None:
+    if not text.strip() or text.endswith(":") or len(text) > LONGEST or _UNFIT.search(text) is not None:
         raise ScimError(400, f"{text[:60]!r} cannot be the name of an attribute.", "invalidPath")
     how.allow("unknown-attribute", f"{text!r} is no attribute of a {kind}.", scim_type)
     urn, _, name = text.rpartition(":")
-    if urn and (not name or _SCHEMA_END.fullmatch(name) is not None):
-        return Place(text.rstrip(":"))
+    if urn and _SCHEMA_END.fullmatch(name) is not None:
+        return Place(text)
     if urn:
         known = _PLACES[kind].get(urn.lower())
         urn = urn if known is None or known.attribute is not None else known.urn
