@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
 from reconciler.errors import StoreError
+from store.functions import register
 
-HEAD = "0004"  # the newest migration; a test holds it against store/migrations
+HEAD = "0005"  # the newest migration; a test holds it against store/migrations
 BUSY_SECONDS = 30
 REFUSED_VALUE = "refused_value"
 
@@ -137,6 +138,7 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
     _sqlite_wal(connection)
     for pragma in ("synchronous=FULL", "foreign_keys=ON", "cache_size=-8192", "temp_store=FILE"):
         connection.execute(f"PRAGMA {pragma}").close()
+    register(connection)
 
 
 def _sqlite_wal(connection: sqlite3.Connection) -> None:

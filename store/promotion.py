@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, text
 
 from reconciler.changes import Touched
-from reconciler.groups import resolve
-from reconciler.model import DirectoryGroup
 from reconciler.policy import Policy
+from store.bindings import rebind
 from store.database import bulk, rows, scalar
 from store.history import Keeper
-from store.mirror import bound, directory_row, groups_of
+from store.mirror import directory_row
 from store.pending import mark_below, mark_touched
 
 
@@ -251,15 +250,6 @@ class Promotion:
             )
 
     def _bind(self) -> None:
-        listed: list[DirectoryGroup] = groups_of(self._connection, self._directory)
-        known = bound(self._connection, self._directory)
-        resolved = resolve(self._policy.refs, listed, known)
-        changed = {ref: group for ref, group in resolved.ids.items() if known.get(ref) != group}
-        bulk(
-            self._connection,
-            "INSERT INTO binding (directory, ref, group_id) VALUES (?, ?, ?)"
-            " ON CONFLICT (directory, ref) DO UPDATE SET group_id = excluded.group_id",
-            [(self._directory, ref, group) for ref, group in changed.items()],
-        )
+        concerned = rebind(self._connection, self._policy)
         if self._planned:
-            self._mark_below({known[ref] for ref in changed if ref in known} | set(changed.values()))
+            self._mark_below(concerned)

@@ -1,0 +1,57 @@
+"""Single statements with as little around them as can be: a request of a SCIM client is made of some ten of these.
+
+Driver SQL with "?" parameters, the same for both databases. A list is one parameter, written `IN ?*`.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+_SQLITE_LIST = "(SELECT value FROM json_each(?))"
+_POSTGRES_LIST = "(SELECT unnest(%s::text[]))"
+_POSTGRES_NUMBERS = "(SELECT unnest(%s::bigint[]))"
+
+
+class Statements:
+    """Runs statements on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.sqlite = connection.dialect.name == "sqlite"
+
+    def all(self, sql: str, *given: Any) -> Sequence[Any]:
+        """All rows."""
+        return self.connection.exec_driver_sql(_native(sql, self.sqlite), self._bound(given)).fetchall()
+
+    def one(self, sql: str, *given: Any) -> Any:
+        """The first row, or None."""
+        return self.connection.exec_driver_sql(_native(sql, self.sqlite), self._bound(given)).fetchone()
+
+    def run(self, sql: str, *given: Any) -> int:
+        """How many rows it changed."""
+        return self.connection.exec_driver_sql(_native(sql, self.sqlite), self._bound(given)).rowcount
+
+    def each(self, sql: str, given: Iterable[tuple[Any, ...]]) -> None:
+        """Once for every tuple; nothing for none."""
+        listed = list(given)
+        if len(listed) == 1:
+            self.run(sql, *listed[0])
+        elif listed:
+            self.connection.exec_driver_sql(_native(sql, self.sqlite), [self._bound(one) for one in listed])
+
+    def _bound(self, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        if self.sqlite and any(isinstance(one, list) for one in given):
+            return tuple(msgspec.json.encode(one).decode() if isinstance(one, list) else one for one in given)
+        return given
+
+
+@lru_cache(maxsize=4096)
+def _native(sql: str, sqlite: bool) -> str:
+    """`?*` stands for a list of texts, `?#` for one of numbers."""
+    if sqlite:
+        return sql.replace("?*", _SQLITE_LIST).replace("?#", _SQLITE_LIST)
+    sql = sql.replace("%", "%%").replace("?*", _POSTGRES_LIST).replace("?#", _POSTGRES_NUMBERS)
+    return sql.replace("?", "%s")
