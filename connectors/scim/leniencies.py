@@ -37,6 +37,8 @@ LENIENCIES: dict[str, str] = {
     "unquoted-filter": "Filters compare with text that is not in quotes, or with a number where a text belongs.",
     # seen as E19
     "null-added": "Adding 'nothing' (null) is asked for; nothing happens.",
+    # seen as O9
+    "unknown-member": "Members are named that are neither a user nor a group here; they are left out.",
     # seen as O6, O7, authentik
     "read-only": "A PATCH repeats attributes that only the server sets, such as 'groups' or 'meta'; they are ignored.",
     # seen of Rippling
