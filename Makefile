@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint types imports unit lock clean
+.PHONY: demo test lint types imports unit mutants lock clean
 
 demo: $(READY)
 	@$(BIN)/rosterd demo
@@ -24,6 +24,11 @@ imports: $(READY)
 unit: $(READY)
 	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist worksteal
 
+# About an hour of one core; WHAT="policy roles" tries these modules of reconciler/ again. mutmut is fetched for this only.
+mutants: $(READY)
+	@test -d .mutants/tool || $(BIN)/python -m pip install --quiet --disable-pip-version-check --target .mutants/tool mutmut==3.8.1
+	@nice -n 15 $(BIN)/python bench/mutants.py $(WHAT)
+
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rosterd needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	@echo "installing into $(VENV) (once; a minute or two)"
@@ -38,4 +43,4 @@ lock:
 	  --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) rosterd-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) rosterd-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants
