@@ -82,6 +82,8 @@ def mappings(
       rosterd mappings acme-okta --keep Designers Design
       rosterd mappings --json | jq '.[] | select(.state == "removed")'
     """
+    if keep is not None and keep == remove:
+        raise typer.BadParameter("the members of a removed mapping either stay or leave: --keep or --remove")
     settings = settings_of(context)
     wanted = chosen(settings, [directory] if directory else [])
     with opened(settings) as store:
@@ -186,4 +188,7 @@ def _state(row: Row) -> str:
     mapping = row.known.mapping
     if not row.known.retired:
         return f"followed, on_remove = {mapping.on_remove}" if mapping.on_remove else "followed"
-    return f"removed, {mapping.on_remove}: the next sync does it" if mapping.on_remove else "removed: keep or remove?"
+    if not mapping.on_remove:
+        return "removed: keep or remove?"
+    limits = ", as far as limits let it" if mapping.on_remove == "remove" else ""
+    return f"removed, {mapping.on_remove}: the next sync does it{limits}"

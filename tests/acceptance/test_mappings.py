@@ -146,6 +146,10 @@ def test_flags_decide_without_a_question(tmp_path: Path) -> None:
         mapped(acme, ("Product", "Design", ""))
         unknown = acme.here("mappings", "--keep", "Enginering", "Design", "--json")
         assert unknown.json["error"]["fix"] == 'did you mean "Engineering → Design"?'
+        both = ("--keep", "Engineering", "Design", "--remove", "Engineering", "Design")
+        torn = acme.here("mappings", "okta", *both, "--json")
+        assert "either stay or leave" in holds(torn.json, ERRORS)["error"]["message"]
+        assert acme.here("mappings", "okta", "--json").json[-1]["on_remove"] is None
         decided = acme.here("mappings", "okta", "--keep", "Engineering", "Design")
         assert (decided.code, "removed, keep: the next sync does it" in decided.out) == (0, True)
         assert "recorded; the next sync does it" in decided.err
