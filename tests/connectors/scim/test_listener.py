@@ -17,7 +17,7 @@ BOTH = pytest.mark.parametrize("strict", [False, True], ids=["lenient", "strict"
     ("GET", "/ServiceProviderConfig", 200), ("GET", "/ResourceTypes", 200), ("GET", "/Schemas", 200),
     ("GET", "/Me", 501), ("POST", "/Me", 501), ("GET", "/Me/", 501),
     ("GET", "/Nothing", 404), ("GET", "/Bulk/1", 404), ("GET", "/ServiceProviderConfig/1", 404),
-    ("GET", "/Users/0", 404), ("GET", "/Groups/0", 404), ("GET", "/Users/a/b", 404), ("GET", "/Users/%00\0", 404),
+    ("GET", "/Users/0", 404), ("GET", "/Groups/0", 404), ("GET", "/Groups/a/b", 404), ("GET", "/Users/%00\0", 404),
     ("GET", "/Users/ü", 404), ("GET", "/ResourceTypes/Role", 404), ("GET", "/Schemas/urn:x", 404),
     ("DELETE", "/Users/0", 404), ("PATCH", "/Users/", 405), ("PUT", "/Users", 405), ("DELETE", "/Users", 405),
     ("GET", "/.search", 405), ("GET", "/Users/.search", 405), ("GET", "/Bulk", 405), ("POST", "/", 405),
