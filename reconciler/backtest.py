@@ -14,7 +14,8 @@ from reconciler.policy import Policy
 
 
 class PastRun(Frozen, frozen=True):
-    """A run as limits see it: what it planned, by cluster; who was to leave which team; what that is measured by."""
+    """A run as limits see it: what it planned, by cluster; who was to leave which team, what that is measured by,
+    and who was to lose which value of an axis."""
 
     run: str
     directory: str
@@ -22,6 +23,7 @@ class PastRun(Frozen, frozen=True):
     clusters: Mapping[Cluster, int] = {}
     leaving: Mapping[str, Mapping[Cluster, int]] = {}
     gauges: Gauges = Gauges(0)
+    lowering: Mapping[tuple[str, str], Mapping[Cluster, int]] = {}
 
     @property
     def planned(self) -> int:
@@ -42,4 +44,6 @@ def _tally(past: PastRun) -> Tally:
     tally.clusters.update(past.clusters)
     for team, lost in past.leaving.items():
         tally.leaving[team] = Counter(lost)
+    for role, losing in past.lowering.items():
+        tally.lowering[role] = Counter(losing)
     return tally

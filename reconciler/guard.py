@@ -9,13 +9,15 @@ Three kinds of limits, by the key they have in configuration:
     deactivate_absence …      those with this evidence, which then no longer count for `deactivate`
     deactivate_24h …          those of this run and of all runs in the window before it
     leave_team_each           those who leave one team, measured against the members whom directories put there
+    demote_each               those who lose one value of a role axis, measured against all who hold it
 
 What is set back and forth (flaps.py) is held whatever its number.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import get_args
+from typing import TypeVar, get_args
 
 from reconciler.model import Evidence, Frozen
 from reconciler.plan import Cluster, Step, Tally
@@ -32,7 +34,10 @@ GUARDED: dict[Change, Step] = {
 CHANGES: tuple[Change, ...] = get_args(Change)
 WINDOWS = {"1h": 3600, "24h": 86400, "7d": 604800}  # seconds
 EACH_TEAM = "leave_team_each"
+EACH_ROLE = "demote_each"
+EACH = (EACH_TEAM, EACH_ROLE)
 FLAP = "flap"
+_Each = TypeVar("_Each", str, tuple[str, str])
 _WEAKEST_FIRST = ("absence", "scope", "", "status", "tombstone")  # of clusters of one size the less certain waits
 _WORDS: dict[str, tuple[str, str]] = {
     "reactivate": ("reactivation", "reactivations"),
@@ -51,12 +56,13 @@ class Gauges(Frozen, frozen=True):
 
     `managed` are the members of the workspace that directories manage (a broken directory shrinks only itself);
     `used` says for each limit over a window how many such changes were applied in it; `teams` how many members of a
-    team directories put there, where that matters.
+    team directories put there, and `roles` how many active members hold a value of an axis, where that matters.
     """
 
     managed: int
     used: Mapping[str, int] = {}
     teams: Mapping[str, int] = {}
+    roles: Mapping[tuple[str, str], int] = {}
 
 
 class Hold(Frozen, frozen=True):
@@ -95,9 +101,13 @@ def judge(policy: Policy, tally: Tally, gauges: Gauges) -> Verdict:
     held = _flapping(tally)
     for key in sorted(policy.limits, key=_order):
         free = {cluster: count for cluster, count in tally.clusters.items() if cluster not in held}
-        found = _each_team(key, policy.limits[key], tally, gauges, free) if key == EACH_TEAM else (
-            _pool(key, policy.limits, free, gauges)
-        )  # fmt: skip
+        if key == EACH_TEAM:
+            called = "members of team {}".format
+            found = _each(key, policy.limits[key], tally.leaving, gauges.teams, free=free, called=called)
+        elif key == EACH_ROLE:
+            found = _each(key, policy.limits[key], tally.lowering, gauges.roles, free=free, called=_holders)
+        else:
+            found = _pool(key, policy.limits, free, gauges)
         held |= {hold.cluster: hold for hold in found}
     return Verdict(tuple(sorted(held.values(), key=lambda hold: (hold.step, hold.cause, hold.evidence))))
 
@@ -126,9 +136,9 @@ def size_matters(limit: Limit, lost: int, at_least: int) -> bool:
 
 
 def _order(key: str) -> tuple[int, str]:
-    """What judges least is asked first: one team, one kind of evidence, one run, a window."""
+    """What judges least is asked first: one team or role, one kind of evidence, one run, a window."""
     _, rest = _parts(key)
-    return (3 if rest in WINDOWS else 2 if not rest else 0 if key == EACH_TEAM else 1, key)
+    return (3 if rest in WINDOWS else 2 if not rest else 0 if key in EACH else 1, key)
 
 
 def _parts(key: str) -> tuple[Change, str]:
@@ -159,18 +169,22 @@ def _pool(key: str, limits: Mapping[str, Limit], free: Mapping[Cluster, int], ga
     return held
 
 
-def _each_team(
-    key: str, limit: Limit, tally: Tally, gauges: Gauges, free: Mapping[Cluster, int]
+def _each(
+    key: str, limit: Limit, losing: Mapping[_Each, Counter[Cluster]], sizes: Mapping[_Each, int], *,
+    free: Mapping[Cluster, int], called: Callable[[_Each], str],
 ) -> list[Hold]:  # fmt: skip
-    """The clusters of teams that would lose too many at once."""
+    """The clusters of teams, or of roles, that would lose too many at once."""
     held: dict[Cluster, Hold] = {}
-    for team, lost in sorted(tally.leaving.items()):
-        size = gauges.teams.get(team, 0)
-        reason = tripped(limit, lost.total(), size, whole=f"members of team {team}")
+    for each, lost in sorted(losing.items()):
+        reason = tripped(limit, lost.total(), sizes.get(each, 0), whole=called(each))
         for cluster in sorted(lost, key=partial(_suspicion, lost)):
             if reason and cluster in free:
                 held.setdefault(cluster, _hold(cluster, free[cluster], reason, key))
     return list(held.values())
+
+
+def _holders(role: tuple[str, str]) -> str:
+    return f"holders of {' '.join(role)}"
 
 
 def _flapping(tally: Tally) -> dict[Cluster, Hold]:
@@ -194,5 +208,5 @@ def _hold(cluster: Cluster, count: int, reason: str, key: str) -> Hold:
 
 def windows(limits: Iterable[str]) -> dict[str, tuple[Step, int]]:
     """The limits that look back: key → (step, seconds)."""
-    parsed = {key: _parts(key) for key in limits if key != EACH_TEAM}
+    parsed = {key: _parts(key) for key in limits if key not in EACH}
     return {key: (GUARDED[change], WINDOWS[rest]) for key, (change, rest) in parsed.items() if rest in WINDOWS}

@@ -136,8 +136,8 @@ class Cluster(NamedTuple):
 class Tally:
     """Counts, clusters and digest of a plan, folded while its actions stream past in order of external id.
 
-    `leaving` says who leaves which team, by cluster; `flapping` has a sentence for each cluster that is set back and
-    forth.
+    `leaving` says who leaves which team, by cluster, and `lowering` who loses which value of which role axis;
+    `flapping` has a sentence for each cluster that is set back and forth.
     """
 
     def __init__(self) -> None:
@@ -145,6 +145,7 @@ class Tally:
         self.kinds: Counter[str] = Counter()
         self.clusters: Counter[Cluster] = Counter()
         self.leaving: dict[str, Counter[Cluster]] = {}
+        self.lowering: dict[tuple[str, str], Counter[Cluster]] = {}
         self.flapping: dict[Cluster, str] = {}
         self.skipped = 0
         self._hashes = {step: sha256() for step in Step}
@@ -162,11 +163,19 @@ class Tally:
             self.clusters[cluster] += 1
             if action.step is Step.LEAVE_TEAM:
                 self.leaving.setdefault(str(action.before.get("team", "")), Counter())[cluster] += 1
+            elif action.step is Step.DEMOTE:
+                for axis, value in action.before.items():
+                    self.lowering.setdefault((axis, str(value)), Counter())[cluster] += 1
 
     @property
     def lost(self) -> dict[str, int]:
         """How many leave each team."""
         return {team: clusters.total() for team, clusters in self.leaving.items()}
+
+    @property
+    def lowered(self) -> dict[tuple[str, str], int]:
+        """How many lose each value of a role axis."""
+        return {role: clusters.total() for role, clusters in self.lowering.items()}
 
     @property
     def planned(self) -> int:

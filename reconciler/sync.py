@@ -172,7 +172,7 @@ class Ports(Protocol):
         """The people whom the run did something to, as they are now."""
         ...
 
-    def gauges(self, lost: Mapping[str, int]) -> Gauges:
+    def gauges(self, lost: Mapping[str, int], lowered: Mapping[tuple[str, str], int]) -> Gauges:
         """What limits are measured against; `lost` says how many people a plan takes out of which teams."""
         ...
 
@@ -258,7 +258,7 @@ def carry_out(
 ) -> Report:
     """Guards a recorded plan (unless it was approved), applies what is released, looks again, and ends the run."""
     with watch.phase("guard"):
-        gauges = ports.gauges(tally.lost)
+        gauges = ports.gauges(tally.lost, tally.lowered)
         verdict = Verdict() if approved else judge(policy, tally, gauges)
         tasks.hold(verdict.holds)
     if not report.planned_only and _apply(tasks, ports, watch, tally.planned - verdict.held):

@@ -48,7 +48,7 @@ async def compare(
             for view in views:
                 view.close()
     one, other = (
-        judge(policy, tally, gauges(store, policy, tally.lost, now())).holds
+        judge(policy, tally, gauges(store, policy, tally.lost, now(), lowered=tally.lowered)).holds
         for policy, tally in zip(policies, found.tallies, strict=True)
     )
     return Comparison(

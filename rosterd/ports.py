@@ -134,9 +134,9 @@ class RunPorts:
         mark = 0 if self._tasks is None else self._tasks.mark
         return Aftermath(self._store, self._policy, self._held, mark=mark, now=self._clock, renew=self.renewal.due)
 
-    def gauges(self, lost: Mapping[str, int]) -> Gauges:
+    def gauges(self, lost: Mapping[str, int], lowered: Mapping[tuple[str, str], int]) -> Gauges:
         """What limits are measured against."""
-        return gauges(self._store, self._policy, lost, self._clock())
+        return gauges(self._store, self._policy, lost, self._clock(), lowered=lowered)
 
     def check_due(self) -> None:
         """

@@ -21,19 +21,21 @@ _PLANNED = (
     "(state <> 'skipped' OR code IN ('approved', 'superseded')"
     " OR code = 'rejected' AND error NOT LIKE 'rejected after run %')"
 )
+_LOST = "CASE WHEN step IN (:leave, :demote) THEN before ELSE '' END"
 _CLUSTERS = (
-    "SELECT step, coalesce(evidence, ''), cause, CASE WHEN step = :leave THEN before ELSE '' END, count(*) FROM action"
-    f" WHERE run = :run AND step IN :steps AND {_PLANNED}"
-    " GROUP BY step, coalesce(evidence, ''), cause, CASE WHEN step = :leave THEN before ELSE '' END"
+    f"SELECT step, coalesce(evidence, ''), cause, {_LOST}, count(*) FROM action"
+    f" WHERE run = :run AND step IN :steps AND {_PLANNED} GROUP BY step, coalesce(evidence, ''), cause, {_LOST}"
 )
-_team = msgspec.json.Decoder(dict[str, Any]).decode
+_object = msgspec.json.Decoder(dict[str, Any]).decode
+_Sizes = dict[str | tuple[str, str], int]
+"""How many are in a team, or active with a value of an axis."""
 
 
 def past_runs(store: Store, workspace: str, keys: Collection[str], *, days: float, now: str) -> Iterator[PastRun]:
     """The runs of a workspace in these days, oldest first; `keys` are those of the limits that they are judged by.
 
     Plans that were not applied and second looks at earlier runs are left out: a person asked for them. The sizes of
-    teams are those of today, with what runs did since taken back.
+    teams are those of today, and the holders of roles, with what runs did since to teams and roles taken back.
     """
     since = stamp(datetime.fromisoformat(now) - timedelta(days=days))
     with store.read() as connection:
@@ -44,16 +46,18 @@ def past_runs(store: Store, workspace: str, keys: Collection[str], *, days: floa
             w=workspace,
             since=since,
         )
-        sizes = _teams_today(connection, workspace)
+        sizes = _today(connection, workspace)
         judged = []
         for run, directory, began, managed, report in found:
             _take_back(connection, run, sizes)
             header = msgspec.json.decode(report, type=_Header)
             if not header.planned_only and not header.of:
                 judged.append((run, directory, began, managed, dict(sizes)))
-        for run, directory, began, managed, teams in reversed(judged):
-            before = used(connection, workspace, keys, now=began)
-            yield _past(connection, run, directory, began, gauges=Gauges(managed, before, teams))
+        for run, directory, began, managed, then in reversed(judged):
+            teams = {name: size for name, size in then.items() if isinstance(name, str)}
+            roles = {role: size for role, size in then.items() if not isinstance(role, str)}
+            gauges = Gauges(managed, used(connection, workspace, keys, now=began), teams, roles)
+            yield _past(connection, run, directory, began, gauges=gauges)
 
 
 class _Header(msgspec.Struct):
@@ -65,33 +69,49 @@ class _Header(msgspec.Struct):
 
 def _past(connection: Connection, run: str, directory: str, began: str, *, gauges: Gauges) -> PastRun:
     sql = text(_CLUSTERS).bindparams(bindparam("steps", expanding=True))
-    given = {"run": run, "leave": int(Step.LEAVE_TEAM), "steps": [int(step) for step in GUARDED.values()]}
+    given = {
+        "run": run, "leave": int(Step.LEAVE_TEAM), "demote": int(Step.DEMOTE),
+        "steps": [int(step) for step in GUARDED.values()],
+    }  # fmt: skip
     clusters: dict[Cluster, int] = defaultdict(int)
     leaving: dict[str, dict[Cluster, int]] = defaultdict(dict)
+    lowering: dict[tuple[str, str], dict[Cluster, int]] = defaultdict(dict)
     for step, evidence, cause, before, count in connection.execute(sql, given):
         cluster = Cluster(Step(step), evidence, cause)
         clusters[cluster] += count
-        if before:
-            leaving[str(_team(before).get("team", ""))][cluster] = count
-    return PastRun(run, directory, began, clusters, leaving, gauges)
+        if step == Step.LEAVE_TEAM:
+            leaving[str(_object(before).get("team", ""))][cluster] = count
+        elif step == Step.DEMOTE:
+            for role in _object(before).items():
+                lowering[role][cluster] = count
+    return PastRun(run, directory, began, clusters, leaving, gauges, lowering)
 
 
-def _teams_today(connection: Connection, workspace: str) -> dict[str, int]:
-    """How many members of each team directories put there."""
-    sql = (
+def _today(connection: Connection, workspace: str) -> _Sizes:
+    """How many members of each team directories put there, and how many active members hold each value."""
+    teams = (
         "SELECT t.name, count(DISTINCT m.member_no) FROM team t JOIN team_member m ON m.team_id = t.id"
         " WHERE t.workspace = :w AND m.source <> '' GROUP BY t.name"
     )
-    return {row[0]: row[1] for row in rows(connection, sql, w=workspace)}
+    roles = (
+        "SELECT v.axis, v.value, count(*) FROM member m JOIN member_role v ON v.member_no = m.no"
+        " WHERE m.workspace = :w AND m.active = TRUE GROUP BY v.axis, v.value"
+    )
+    sizes: _Sizes = {row[0]: row[1] for row in rows(connection, teams, w=workspace)}
+    return sizes | {(row[0], row[1]): row[2] for row in rows(connection, roles, w=workspace)}
 
 
-def _take_back(connection: Connection, run: str, sizes: dict[str, int]) -> None:
-    """The teams' sizes as they were before a run."""
-    for step, column, sign in ((Step.JOIN_TEAM, "after", -1), (Step.LEAVE_TEAM, "before", 1)):
-        sql = (
-            f"SELECT {column}, count(*) FROM action WHERE run = :run AND step = :step AND state = 'applied'"
-            f" GROUP BY {column}"
-        )
-        for said, count in rows(connection, sql, run=run, step=int(step)):
-            team = str(_team(said).get("team", ""))
-            sizes[team] = sizes.get(team, 0) + sign * count
+def _take_back(connection: Connection, run: str, sizes: _Sizes) -> None:
+    """The sizes as they were before a run."""
+    sql = (
+        "SELECT step, before, after, count(*) FROM action WHERE run = :run AND step IN :steps AND state = 'applied'"
+        " GROUP BY step, before, after"
+    )
+    given = {"run": run, "steps": [Step.JOIN_TEAM, Step.LEAVE_TEAM, Step.PROMOTE, Step.DEMOTE]}
+    for step, before, after, count in connection.execute(
+        text(sql).bindparams(bindparam("steps", expanding=True)), given
+    ):
+        for said, sign in ((after, -1), (before, 1)):
+            for name, value in _object(said).items():
+                changed = str(value) if step in (Step.JOIN_TEAM, Step.LEAVE_TEAM) else (name, str(value))
+                sizes[changed] = sizes.get(changed, 0) + sign * count

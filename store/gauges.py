@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, text
 
-from reconciler.guard import EACH_TEAM, Gauges, size_matters, windows
+from reconciler.guard import EACH_ROLE, EACH_TEAM, Gauges, size_matters, windows
 from reconciler.policy import Limit, Policy
 from store.database import Store, rows, scalar
 from store.leases import stamp
@@ -13,14 +13,19 @@ from store.leases import stamp
 SAMPLE = 5_000  # memberships that tell large teams from small ones
 
 
-def gauges(store: Store, policy: Policy, lost: Mapping[str, int], now: str) -> Gauges:
-    """The gauges of a workspace at this moment; `lost` says how many people a plan takes out of which teams."""
+def gauges(
+    store: Store, policy: Policy, lost: Mapping[str, int], now: str, *,
+    lowered: Mapping[tuple[str, str], int] | None = None,
+) -> Gauges:  # fmt: skip
+    """The gauges of a workspace at this moment; `lost` says how many people a plan takes out of which teams, `lowered`
+    how many lose which value of which axis."""
     with store.read() as connection:
-        each = policy.limits.get(EACH_TEAM)
+        each, role = policy.limits.get(EACH_TEAM), policy.limits.get(EACH_ROLE)
         return Gauges(
             managed(connection, policy.workspace),
             used(connection, policy.workspace, policy.limits, now=now),
             _team_sizes(connection, policy.workspace, each, lost) if each is not None else {},
+            _role_sizes(connection, policy.workspace, role, lowered or {}) if role is not None else {},
         )
 
 
@@ -69,6 +74,24 @@ def _team_sizes(connection: Connection, workspace: str, limit: Limit, lost: Mapp
     return {team: sizes[ids[team]] for team in small if ids[team] in sizes}
 
 
+def _role_sizes(
+    connection: Connection, workspace: str, limit: Limit, lowered: Mapping[tuple[str, str], int]
+) -> dict[tuple[str, str], int]:  # fmt: skip
+    """How many active members hold each value, as far as it takes their number to judge those who lose it: no more are
+    counted than it takes for the limit not to trip."""
+    sizes: dict[tuple[str, str], int] = {}
+    for (axis, value), losing in lowered.items():
+        if size_matters(limit, losing, 0) and limit.percent:
+            given = {"w": workspace, "axis": axis, "value": value, "most": int(losing * 100 / limit.percent) + 1}
+            sizes[axis, value] = int(scalar(connection, _HOLDERS, **given))
+    return sizes
+
+
+# CROSS JOIN fixes the order on SQLite: from those who hold the value to their members.
+_HOLDERS = (
+    "SELECT count(*) FROM (SELECT 1 FROM member_role v CROSS JOIN member m WHERE v.axis = :axis AND v.value = :value"
+    " AND m.no = v.member_no AND m.workspace = :w AND m.active = TRUE LIMIT :most) x"
+)
 _SIZES = "SELECT team_id, count(DISTINCT member_no) FROM"
 _MOST = 1000  # teams in one statement
 

@@ -142,6 +142,9 @@ class Limits(Section):
         default=limit(None, 50, 10), description="people leaving one team, of those whom directories put there"
     )
     demote: LimitOrOff = Field(default=limit(None, 25, 3), description="roles lowered")
+    demote_each: LimitOrOff = Field(
+        default=limit(None, 50, 2), description="people losing one value of a role axis, of those who hold it"
+    )
     promote: LimitOrOff = Field(default=limit(None, 25, 5), description="roles raised")
     update: LimitOrOff = Field(default=limit(None, 50, 50), description="names and addresses changed")
     create: LimitOrOff = Field(default=OFF, description="people added; off, since adding takes nothing away")

@@ -101,6 +101,35 @@ def test_half_the_directory_is_not_even_found_by_id(tmp_path: Path) -> None:
         assert (out(acme, before), acme.roster()) == (set(), before)
 
 
+# -- the admins group is deleted ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ANY)
+def test_the_admins_group_is_deleted(tmp_path: Path, kind: Kind) -> None:
+    """Five admins of 250 members are no large number for any limit but their own; one of them stays in any case."""
+    with rehearsal(tmp_path, kind, world=people(250)) as acme:
+        acme.here("sync")
+        before = acme.roster()
+        leavers = ordinary(acme, kind)[:2]
+        left = addresses(leavers)
+        deleted(acme, leavers, kind)
+        acme.world(kind).delete_group(ADMINS)
+        ran = acme.run("sync", "--full")
+        assert (ran.code, out(acme, before)) == (3, left)
+        (sentence,) = held(ran)
+        assert sentence == (
+            f"4 demotions, 1 cause: group {ADMINS} is no longer visible; 4 of 5 holders of role admin (80 %) reaches"
+            " the limit of 50 % ([workspace.limits] demote_each)"
+        )
+        assert admins(acme) == {email for email, each in before.items() if each["roles"]["role"] == "admin"}
+        assert acme.run("approve", "latest").code == 0
+        assert len(admins(acme)) == 1, "the last one stays, whatever was approved"
+
+
+def admins(acme: Rehearsal) -> set[str]:
+    return {email for email, each in acme.roster().items() if each["active"] and each["roles"]["role"] == "admin"}
+
+
 # -- a domain is renamed --------------------------------------------------------------------------------------------
 
 

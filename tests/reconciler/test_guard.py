@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -46,7 +46,7 @@ def tally(*found: Iterator[Action]) -> Tally:
     return made
 
 
-def held(limits: dict[str, Limit], made: Tally, managed: int = 100, **gauges: dict[str, int]) -> dict[str, int]:
+def held(limits: dict[str, Limit], made: Tally, managed: int = 100, **gauges: Any) -> dict[str, int]:
     verdict = judge(policy(limits=limits), made, Gauges(managed, **gauges))
     return {hold.cause: hold.count for hold in verdict.holds}
 
@@ -239,3 +239,45 @@ def test_what_one_limit_holds_no_other_counts() -> None:
     made = tally(actions(Step.LEAVE_TEAM, ("left Ops", 6), team="Ops"), actions(Step.LEAVE_TEAM, ("left Art", 4)))
     limits = {"leave_team": Limit(count=10), "leave_team_each": Limit(percent=50)}
     assert held(limits, made, teams={"Ops": 6, "Design": 100}) == {"left Ops": 6}
+
+
+# -- one role -----------------------------------------------------------------------------------------------------
+
+
+def demoted(count: int, value: str = "admin", cause: str = "group Admins is no longer visible") -> Tally:
+    steps = Step.DEMOTE
+    return tally(
+        Action(steps, steps.kind, f"p{n}", "", f"p{n}", {"role": value}, {"role": "member"}, cause=cause)
+        for n in range(count)
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "holders", "waits"),
+    [(4, 5, True), (3, 6, True), (2, 5, False), (1, 1, False), (2, 4, True), (2, 0, False)],
+)
+def test_a_role_that_would_lose_half_of_its_holders_keeps_them(count: int, holders: int, waits: bool) -> None:
+    limits = {"demote": Limit(percent=25, floor=3), "demote_each": Limit(percent=50, floor=2)}
+    made = demoted(count)
+    cause = "group Admins is no longer visible"
+    assert held(limits, made, 1000, roles={("role", "admin"): holders}) == ({cause: count} if waits else {})
+
+
+def test_each_value_is_judged_by_its_own_holders() -> None:
+    made = demoted(3, "admin", "admins")
+    made.add(
+        Action(Step.DEMOTE, "set_role", "q", "", "q", {"role": "owner"}, {"role": "admin"}, cause="owners")
+        for _ in "ab"
+    )
+    sizes = {("role", "admin"): 100, ("role", "owner"): 3}
+    assert held({"demote_each": Limit(percent=50, floor=2)}, made, 1000, roles=sizes) == {"owners": 2}
+    assert made.lowered == {("role", "admin"): 3, ("role", "owner"): 2}
+
+
+def test_the_sentence_of_a_role_says_which_one_and_how_much_of_it() -> None:
+    limits = {"demote_each": Limit(percent=50, floor=2)}
+    (hold,) = judge(policy(limits=limits), demoted(4), Gauges(300, roles={("role", "admin"): 5})).holds
+    assert hold.sentence == (
+        "4 demotions, 1 cause: group Admins is no longer visible; 4 of 5 holders of role admin (80 %) reaches the limit"
+        " of 50 % ([workspace.limits] demote_each)"
+    )

@@ -90,7 +90,7 @@ class Ports:
         self.log.append("aftermath")
         return self
 
-    def gauges(self, _lost: Mapping[str, int]) -> Gauges:
+    def gauges(self, _lost: Mapping[str, int], _lowered: Mapping[tuple[str, str], int]) -> Gauges:
         return Gauges(managed=100)
 
     def past(self, external_ids: Sequence[str], _flap: Flap) -> dict[str, list[Past]]:

@@ -48,9 +48,9 @@ def test_the_report_is_blocked_from_the_moment_on_that_the_directory_was_not_rea
 
 def test_limits_are_measured_for_the_teams_that_the_plan_takes_people_out_of() -> None:
     class Measured(Ports):
-        def gauges(self, lost: Mapping[str, int]) -> Gauges:
+        def gauges(self, lost: Mapping[str, int], lowered: Mapping[tuple[str, str], int]) -> Gauges:
             self.log.append(f"gauges {dict(lost)}")
-            return super().gauges(lost)
+            return super().gauges(lost, lowered)
 
     left = member("ada", teams=frozenset({"Engineering"}), granted=frozenset({"Engineering"}))
     ports = Measured(subject("ada", member=left))

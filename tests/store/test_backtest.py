@@ -58,6 +58,21 @@ def test_a_team_is_measured_as_it_was(store: Store) -> None:
     assert judged(store, limited(leave_team_each=Limit(percent=70))) == [(10, 0), (2, 0), (3, 0), (4, 0)]
 
 
+def test_a_role_is_measured_as_it_was(store: Store) -> None:
+    """Four admins of whom two are demoted, then one of the two left, then somebody becomes one."""
+    directory = Directory(*NAMES)
+    directory.join(*NAMES[:4], groups=["Admins"])
+    sync(store, directory, limited())
+    for names in (NAMES[:2], NAMES[2:3]):
+        directory.leave(*names, groups=["Admins"])
+        sync(store, directory, limited())
+    directory.join("p9", groups=["Admins"])
+    sync(store, directory, limited())
+    assert judged(store, limited(demote_each=Limit(percent=50))) == [(10, 0), (2, 2), (1, 1), (1, 0)]
+    assert judged(store, limited(demote_each=Limit(percent=50, floor=2))) == [(10, 0), (2, 2), (1, 0), (1, 0)]
+    assert judged(store, limited(demote_each=Limit(percent=51))) == [(10, 0), (2, 0), (1, 0), (1, 0)]
+
+
 def test_what_was_held_was_planned(store: Store) -> None:
     story(store, limited(deactivate=Limit(count=3)))
     assert judged(store, limited(deactivate=Limit(count=3)))[2] == (3, 3)

@@ -10,8 +10,8 @@ from store import Store
 from store import gauges as gauging
 from store.gauges import gauges
 from store.leases import stamp
-from tests.builders import Directory, member, policy, sync
-from tests.store.workspaces import join
+from tests.builders import Directory, by_hand, member, policy, sync
+from tests.store.workspaces import add, join
 
 WINDOWED = {"deactivate_1h": Limit(count=100), "deactivate_7d": Limit(count=100), "create_24h": Limit(count=100)}
 
@@ -100,3 +100,39 @@ def test_a_team_of_which_few_are_seen_at_first_is_counted(store: Store, monkeypa
     asked = designers(store, Limit(percent=60))
     monkeypatch.setattr(gauging, "SAMPLE", 1)
     assert gauges(store, asked, {"Design": 1, "Ops": 1}, later()).teams == {"Design": 2, "Ops": 1}
+
+
+@pytest.mark.parametrize(
+    ("limit", "lowered", "sizes"),
+    [
+        (Limit(percent=50, floor=2), 2, 4),
+        (Limit(percent=100), 2, 3),  # no more are counted than it takes: two of three are less than all
+        (Limit(percent=50, floor=2), 1, None),
+        (Limit(count=2), 2, None),
+    ],
+)
+def test_the_holders_of_a_role_are_counted_as_far_as_it_takes(
+    store: Store, limit: Limit, lowered: int, sizes: int | None
+) -> None:
+    directory = Directory("ada", "bob", "cyd", "dan", "eve")
+    directory.join("ada", "bob", "cyd", "dan", groups=["Admins"])
+    asked = policy(limits={"demote_each": limit})
+    sync(store, directory, asked)
+    directory.suspend("dan")
+    sync(store, directory, asked)
+    add(store, by_hand("owner", "admin"), by_hand("stranger"))
+    found = gauges(store, asked, {}, later(), lowered={("role", "admin"): lowered}).roles
+    assert found == ({("role", "admin"): sizes} if sizes else {})
+    assert gauges(store, asked, {}, later()).roles == {}
+
+
+def test_admins_whose_group_is_gone_are_held_and_the_demotion_of_one_is_not(store: Store) -> None:
+    directory = Directory("ada", "bob", "cyd", "dan", "eve")
+    directory.join("ada", "bob", "cyd", "dan", groups=["Admins"])
+    asked = policy(limits={"demote_each": Limit(percent=50, floor=2)})
+    sync(store, directory, asked)
+    directory.leave("dan", groups=["Admins"])
+    assert sync(store, directory, asked).counts.set_role == 1
+    directory.drop_group("Admins")
+    report = sync(store, directory, asked)
+    assert (report.state, report.counts.held) == ("held", 2)  # the third is the last one
