@@ -357,8 +357,9 @@ class Health(SQLModel, table=True):
 class ScimResource(SQLModel, table=True):
     """A SCIM resource as the identity provider made it; `body` is JSON without what the server says itself.
 
-    `no` is the order of creation, never used twice, and what memberships join. Keys are as reconciler.model.key folds
-    them: a user name is unique in a directory, a display name only where the directory asks for that (NULL: none).
+    `no` is the order of creation, never used twice, and what memberships join. Names are there
+    twice: as filters compare them (reconciler.model.folded), and as a key, by which they are found and are unique: a
+    user name always, a group's display name where the directory asks for that.
     """
 
     __tablename__ = "scim_resource"
@@ -375,7 +376,9 @@ class ScimResource(SQLModel, table=True):
     kind: str = Field(sa_type=Id)
     id: str = Field(sa_type=Id)
     user_name_key: str | None = Field(default=None, sa_type=Id)
+    user_name: str | None = Field(default=None, sa_type=Id)
     display_key: str | None = Field(default=None, sa_type=Id)
+    display: str | None = Field(default=None, sa_type=Id)
     external_id: str | None = Field(default=None, sa_type=Id)
     active: bool | None = None
     version: int
@@ -389,14 +392,14 @@ class ScimEmail(SQLModel, table=True):
 
     __tablename__ = "scim_email"
     __table_args__ = (
-        Index("scim_email_value", "directory", "value_key", "type_key", "resource_no"),
+        Index("scim_email_value", "directory", "value", "type", "resource_no"),
         {"sqlite_with_rowid": False},
     )
     resource_no: int = Field(primary_key=True)
     place: int = Field(primary_key=True)
     directory: str = Field(sa_type=Id)
-    value_key: str | None = Field(default=None, sa_type=Id)
-    type_key: str | None = Field(default=None, sa_type=Id)
+    value: str | None = Field(default=None, sa_type=Id)
+    type: str | None = Field(default=None, sa_type=Id)
     main: bool | None = None
 
 

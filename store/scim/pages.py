@@ -61,20 +61,24 @@ class Page:
         )
 
     def _rows(self, beyond: Sql, limit: int, skipped: int) -> list[Any]:
-        key = self._sort or Sql("NULL")
-        order = self._no
-        keys = self._where.given + beyond.given
-        if self._sort is not None:
-            down = " DESC" if self._query.descending else ""
-            order = f"CASE WHEN s.sorted IS NULL THEN 1 ELSE 0 END, s.sorted{down}, s.no"
-            inside = f"SELECT {_COLUMNS}, {key.text} AS sorted FROM scim_resource r WHERE {self._where.text}"
-            sql = f"SELECT * FROM ({inside}) s WHERE {beyond.text} ORDER BY {order} LIMIT ? OFFSET ?"
-            return [*self._run.all(sql, *key.given, *keys, limit, skipped)]
-        sql = (
-            f"SELECT {_COLUMNS}, NULL FROM scim_resource r WHERE {self._where.text} AND {beyond.text}"
-            f" ORDER BY {order} LIMIT ? OFFSET ?"
+        sql, given = self.statement(limit, skipped, beyond)
+        return [*self._run.all(sql, *given)]
+
+    def statement(self, limit: int, skipped: int, beyond: Sql = YES) -> tuple[str, tuple[Any, ...]]:
+        """The query for a page; `beyond` says where it begins."""
+        page = (*self._where.given, *beyond.given, limit, skipped)
+        if self._sort is None:
+            sql = (
+                f"SELECT {_COLUMNS}, NULL FROM scim_resource r WHERE {self._where.text} AND {beyond.text}"
+                f" ORDER BY {self._no} LIMIT ? OFFSET ?"
+            )
+            return sql, page
+        inside = f"SELECT {_COLUMNS}, {self._sort.text} AS sorted FROM scim_resource r WHERE {self._where.text}"
+        order = (
+            f"CASE WHEN s.sorted IS NULL THEN 1 ELSE 0 END, s.sorted{' DESC' if self._query.descending else ''}, s.no"
         )
-        return [*self._run.all(sql, *keys, limit, skipped)]
+        sql = f"SELECT * FROM ({inside}) s WHERE {beyond.text} ORDER BY {order} LIMIT ? OFFSET ?"
+        return sql, (*self._sort.given, *page)
 
     def _beyond(self, after: _Place | None) -> Sql:
         if after is None:
@@ -152,7 +156,7 @@ def _sorting(root: Root, sort: Attr | None) -> Sql | None:
     held = root.value(sort) if sort.many is None else root.first(sort)
     if held is None:
         return None
-    if root.sqlite or sort.type == "dateTime":
+    if root.sqlite:
         return held
     if sort.type == "boolean":
         return Sql(f"({held.text})::int", held.given)

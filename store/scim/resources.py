@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from reconciler.errors import StoreError
-from reconciler.model import Observation, key
+from reconciler.model import Observation, folded, key
 from reconciler.policy import Policy
 from reconciler.query import Kind, Query
 from reconciler.resources import Found, Link, Resource, Taken
@@ -154,16 +154,16 @@ class DirectoryResources:
         if resource.kind == "Group" and self._unique_groups:
             unique.append(("display_key", "displayName"))
         for column, attribute in unique:
-            folded = _folded(resource.body.get(attribute))
+            wanted = _key(resource.body.get(attribute))
             sql = f"SELECT id FROM scim_resource WHERE directory = ? AND {column} = ? AND kind = ? AND id <> ?"
-            if folded is None:
+            if wanted is None:
                 continue
-            _refuse_unstorable(folded)
-            if holder := self._run.one(sql, self._directory, folded, resource.kind, resource.id):
+            _refuse_unstorable(wanted)
+            if holder := self._run.one(sql, self._directory, wanted, resource.kind, resource.id):
                 raise Taken(attribute, holder[0])
 
     def _known_addresses(self, number: int) -> list[tuple[Any, ...]]:
-        sql = "SELECT place, value_key, type_key, main FROM scim_email WHERE resource_no = ? ORDER BY place"
+        sql = "SELECT place, value, type, main FROM scim_email WHERE resource_no = ? ORDER BY place"
         return [tuple(row) for row in self._run.all(sql, number)]
 
     def _addresses(self, number: int, resource: Resource, *, before: Sequence[tuple[Any, ...]] = ()) -> None:
@@ -173,8 +173,7 @@ class DirectoryResources:
         if before:
             self._run.run("DELETE FROM scim_email WHERE resource_no = ?", number)
         self._run.each(
-            "INSERT INTO scim_email (resource_no, directory, place, value_key, type_key, main)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO scim_email (resource_no, directory, place, value, type, main) VALUES (?, ?, ?, ?, ?, ?)",
             [(number, self._directory, *address) for address in now],
         )
 
@@ -206,9 +205,12 @@ def _columns(resource: Resource) -> dict[str, Any]:
     body = resource.body
     external = body.get("externalId")
     written = _written(body)
+    user_name = body.get("userName") if resource.kind == "User" else None
     return {
-        "user_name_key": _folded(body.get("userName")) if resource.kind == "User" else None,
-        "display_key": _folded(body.get("displayName")),
+        "user_name_key": _key(user_name),
+        "user_name": _folded(user_name),
+        "display_key": _key(body.get("displayName")),
+        "display": _folded(body.get("displayName")),
         "external_id": external if isinstance(external, str) else None,
         "active": _boolean(body.get("active")),
         "version": resource.version,
@@ -250,6 +252,10 @@ def _unstorable() -> StoreError:
 
 
 def _folded(value: object) -> str | None:
+    return folded(value) if isinstance(value, str) else None
+
+
+def _key(value: object) -> str | None:
     return key(value) if isinstance(value, str) else None
 
 

@@ -1,8 +1,8 @@
-"""A filter as SQL with bound parameters, for SQLite and PostgreSQL.
+"""A filter as SQL with bound parameters, for SQLite and PostgreSQL: the same answer as connectors/scim/matching.py.
 
-What has a column is compared there (columns.py); everything else in the JSON of the body. Text that is compared
-without regard to case is folded as reconciler.model.key folds it: in columns and on SQLite exactly so; PostgreSQL's
-own folding of a body's text leaves apart what only Unicode's full case folding brings together ("ß" and "ss").
+What has a column is compared there (places.py); everything else in the JSON of the body. Text that is compared without
+regard to case is as reconciler.model.folded makes it: in columns and on SQLite exactly so; PostgreSQL's own folding of
+a body's text leaves apart what only Unicode's full case folding brings together ("ß" and "ss").
 
 Every condition is TRUE or FALSE, never NULL, so that NOT means the others.
 """
@@ -14,12 +14,12 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from reconciler.query import And, Attr, AttrType, Compare, Filter, Has, Never, Not, Operator, Or, Present
-from store.functions import instant
 
-TEXTS: frozenset[AttrType] = frozenset({"string", "reference", "binary"})
+# The only times are those of meta, which are kept as they are compared: of one width, in UTC.
+TEXTS: frozenset[AttrType] = frozenset({"string", "reference", "binary", "dateTime"})
 NUMBERS: frozenset[AttrType] = frozenset({"integer", "decimal"})
 _HOLES = re.compile(r"\{(?:held|lit)\}")
-_SIGNS: dict[str, str] = {"eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+_SIGNS: dict[str, str] = {"eq": "=", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
 class Sql(NamedTuple):
@@ -45,12 +45,20 @@ class Place(Protocol):
         None: this place cannot have one."""
         ...
 
-    def present(self, attr: Attr) -> Sql:
-        """Whether an attribute has a value that is not empty."""
-        ...
-
     def literal(self, attr: Attr, text: str) -> Sql:
         """A text to compare with `value`, folded as it is."""
+        ...
+
+    def found_by(self, attr: Attr, text: str) -> Sql:
+        """A condition that holds wherever the attribute equals this text, and that an index knows; YES for none."""
+        ...
+
+    def there(self, attr: Attr) -> Sql:
+        """Whether an attribute has any value but null."""
+        ...
+
+    def present(self, attr: Attr) -> Sql:
+        """Whether an attribute has a value that is not empty."""
         ...
 
     def some(self, attr: Attr, condition: "Callable[[Place], Sql]", where: Filter | None) -> Sql:
@@ -67,8 +75,7 @@ def condition(term: Filter, place: Place) -> Sql:
         case Or(terms):
             return _joined(" OR ", [condition(each, place) for each in terms], NO)
         case Not(inner):
-            negated = condition(inner, place)
-            return Sql(f"NOT {negated.text}", negated.given)
+            return negated(condition(inner, place))
         case Has(attr, where):
             return place.some(attr, lambda value: condition(where, value), where)
         case Present(attr):
@@ -94,13 +101,21 @@ def _present(attr: Attr, place: Place) -> Sql:
 def _compared(attr: Attr, op: Operator, value: str | bool | int | float | None, place: Place) -> Sql:
     if value is None:  # RFC 7643 §2.5: null is the same as no value
         there = _present(attr, place)
-        return there if op == "ne" else Sql(f"NOT {there.text}", there.given) if op == "eq" else NO
-    if attr.many is None:
-        return scalar(attr, op, value, place)
+        return there if op == "ne" else negated(there) if op == "eq" else NO
+    if attr.many is None:  # without a value it is not equal to anything
+        return negated(scalar(attr, "eq", value, place)) if op == "ne" else scalar(attr, op, value, place)
     below = inner(attr)
-    keys = below.keys or ("value",)
-    where = Compare(msgspec.structs.replace(below, keys=keys), op, value)
+    where = Compare(msgspec.structs.replace(below, keys=below.keys or ("value",)), op, value)
+    if op == "ne":
+        return place.some(
+            attr, lambda one: one.there(below) & negated(scalar(below, "eq", value, one)), where if below.keys else None
+        )
     return place.some(attr, lambda one: scalar(below, op, value, one), where)
+
+
+def negated(term: Sql) -> Sql:
+    """The others."""
+    return Sql(f"NOT {term.text}", term.given)
 
 
 def inner(attr: Attr) -> Attr:
@@ -115,16 +130,18 @@ def outer(attr: Attr) -> tuple[str, ...]:
 
 
 def scalar(attr: Attr, op: Operator, value: str | bool | int | float, place: Place) -> Sql:
-    """A single value against a literal. One of another type than the attribute's holds for nothing."""
+    """A single value against a literal; `op` is not `ne`. One of another type than the attribute's is none."""
     held = place.value(attr)
     if held is None:
         return NO
-    if attr.type == "dateTime":
-        return _moments(held, op, value)
     if attr.type in TEXTS:
-        return _texts(held, op, place.literal(attr, value), place.sqlite) if isinstance(value, str) else NO
+        if not isinstance(value, str):
+            return NO
+        met = _texts(held, op, place.literal(attr, value), place.sqlite)
+        hint = place.found_by(attr, value) if op == "eq" else YES
+        return met if hint is YES else hint & met
     if attr.type == "boolean":
-        return _signed(held, op, value) if isinstance(value, bool) and op in ("eq", "ne") else NO
+        return _signed(held, op, value) if isinstance(value, bool) and op == "eq" else NO
     if attr.type in NUMBERS and isinstance(value, int | float) and not isinstance(value, bool):
         return _signed(held, op, value)
     return NO
@@ -158,8 +175,3 @@ def _texts(held: Sql, op: Operator, literal: Sql, sqlite: bool) -> Sql:
     for hole in _HOLES.findall(found):
         given += held.given if hole == "{held}" else literal.given
     return Sql(f"({held.text} IS NOT NULL AND {found.format(held=held.text, lit=literal.text)})", tuple(given))
-
-
-def _moments(held: Sql, op: Operator, value: object) -> Sql:
-    moment = instant(value) if isinstance(value, str) else None
-    return NO if moment is None else _signed(held, op, moment)

@@ -51,7 +51,9 @@ def _resources() -> None:
         sa.Column("kind", ID, nullable=False),
         sa.Column("id", ID, nullable=False),
         sa.Column("user_name_key", ID, nullable=True),
+        sa.Column("user_name", ID, nullable=True),
         sa.Column("display_key", ID, nullable=True),
+        sa.Column("display", ID, nullable=True),
         sa.Column("external_id", ID, nullable=True),
         sa.Column("active", sa.Boolean(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -74,15 +76,13 @@ def _resources() -> None:
         sa.Column("resource_no", sa.Integer(), nullable=False),
         sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("directory", ID, nullable=False),
-        sa.Column("value_key", ID, nullable=True),
-        sa.Column("type_key", ID, nullable=True),
+        sa.Column("value", ID, nullable=True),
+        sa.Column("type", ID, nullable=True),
         sa.Column("main", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("resource_no", "place"),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "scim_email_value", "scim_email", ["directory", "value_key", "type_key", "resource_no"], unique=False
-    )
+    op.create_index("scim_email_value", "scim_email", ["directory", "value", "type", "resource_no"], unique=False)
     op.create_table(
         "scim_member",
         sa.Column("group_no", sa.Integer(), nullable=False),
