@@ -44,6 +44,7 @@ _SHOWN = 5  # groups that get a sentence of their own
 _KEPT = "they stay as they were"
 _AGAIN = "believed when the next whole listing shows the same"
 _WORTHLESS = f"but it does not find people by id whom it lists, either; {_KEPT}"
+_NOBODY = f"but it lists nobody who could be asked for as a proof; {_KEPT}"
 
 TABLES = {
     "stage_lost": "group_id {id}, member_id {id}, nested {bool}",
@@ -79,6 +80,7 @@ class Inquiry:
         self._absent: set[str] = set()  # people of whom it only knows no such id
         self._absent_groups: set[str] = set()
         self._witnesses: set[str] = set()  # listed people who have not been found by id yet
+        self._alone = False  # nobody is listed who could be asked for
         self._returned: set[str] = set()  # groups that a whole listing lacks and that are there
         self._still: dict[str, str] = {}  # group: a member who is in it although its listing lacks them
         self._silent: set[str] = set()  # groups about whose members the directory did not answer
@@ -107,6 +109,7 @@ class Inquiry:
         they lost, but nobody when the listing of people proved short, since no changed group is believed then."""
         if self._absent or self._absent_groups:
             self._witnesses = {*self._ids(connection, _WITNESSES)}
+            self._alone = not self._witnesses
         members = self._sample(connection, ends, most) if changed and not self._there else ()
         return Questions(people=tuple(sorted(self._witnesses)), members=members)
 
@@ -181,19 +184,24 @@ class Inquiry:
         row = directory_row(connection, self._directory)
         tried = row.identity == self._identity
         counts = noted if tried else set()
-        believed = set() if self._witnesses else absent & (counts | (self._few(connection) if tried else set()))
+        believed = set() if self._worthless else absent & (counts | (self._few(connection) if tried else set()))
         self._gone |= self._absent & believed
         self._absent -= believed
         sql = "DELETE FROM stage_user WHERE state = 'gone' AND evidence = 'absence' AND external_id = ?"
         bulk(connection, sql, [(one,) for one in self._absent])
         bulk(connection, "INSERT INTO stage_group_gone VALUES (?)", [(one,) for one in self._absent_groups & believed])
         kept = counts - {*self._ids(connection, _FOUND)}
-        kept |= set() if self._witnesses else absent - believed
+        kept |= set() if self._worthless else absent - believed
         if kept != noted:
             connection.execute(text("DELETE FROM absent WHERE directory = :d"), {"d": self._directory})
             bulk(
                 connection, "INSERT INTO absent VALUES (?, ?, ?)", [(self._directory, one, now) for one in sorted(kept)]
             )
+
+    @property
+    def _worthless(self) -> str:
+        """Why an absence says nothing; "" when it does."""
+        return _WORTHLESS if self._witnesses else _NOBODY if self._alone else ""
 
     def _few(self, connection: Connection) -> set[str]:
         """The absent, as far as they are no more than leave in a usual week."""
@@ -208,7 +216,7 @@ class Inquiry:
             people = _people(len(self._there))
             yield f"the listing of people was short: {people} there whom it did not hold; nobody leaves a group now"
         if self._absent:
-            doubt = _WORTHLESS if self._witnesses else _AGAIN
+            doubt = self._worthless or _AGAIN
             yield f"{_people(len(self._absent))} missing from the listing, and the directory knows no such id; {doubt}"
         left = self._missing - len(self._there | self._gone | self._absent)
         if left > 0:
@@ -219,7 +227,7 @@ class Inquiry:
             names = self._names(connection, self._returned)
             yield f"the listing of groups was short: {names} there when asked by id; their members stay as they were"
         if absent := vanished & self._absent_groups:
-            doubt = _WORTHLESS if self._witnesses else _AGAIN
+            doubt = self._worthless or _AGAIN
             names = self._names(connection, absent)
             yield f"{names} missing from the listing of groups, and the directory knows no such id; {doubt}"
         if left := vanished - self._absent_groups:

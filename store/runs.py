@@ -14,7 +14,7 @@ from reconciler.sync import Mode
 from store import mappings, policies
 from store.apply import Batch, apply_batch
 from store.database import Store, bulk, rows, scalar
-from store.decisions import superseded
+from store.decisions import action_of, superseded
 from store.gauges import tallied
 from store.history import opened
 from store.leases import Held
@@ -236,10 +236,8 @@ def _cause(row: Any) -> Cause:
 
 
 def _action(row: Any) -> Action:
-    step, _, kind, external_id, email, member, before, after, evidence, cause, parks, *_ = row
-    return Action(
-        Step(step), kind, external_id, email, member, _object(before), _object(after), evidence, cause, parks=parks
-    )
+    """An action from `_COLUMNS`, which are those of `ACTION` with a number after the step and outcomes at the end."""
+    return action_of((row[0], *row[2:11]))
 
 
 def _funnel(connection: Connection, directory: str, run: str) -> tuple[int, int, int]:

@@ -9,7 +9,7 @@ import pytest
 from reconciler.decide import member_id
 from reconciler.errors import StoreError
 from reconciler.guard import Hold
-from reconciler.model import Member
+from reconciler.model import Evidence, Member
 from reconciler.plan import Action, Step
 from store import Store
 from store import runs as runs_module
@@ -287,3 +287,14 @@ def test_what_is_held_is_not_applied(store: Store) -> None:
     assert {row.external_id: row.state for row in actions_of(store, held.run)} == {
         "ada": "applied", "bob": "held", "cyd": "skipped",
     }  # fmt: skip
+
+
+def test_what_is_applied_is_what_was_recorded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: the evidence came back as a bare text, and an action that has one had no digest any more."""
+    add(store, member("ada"))
+    recorded = action(Step.LEAVE_TEAM, "ada", before={"team": "Eng"}, evidence=Evidence.SCOPE, cause="left", parks="x")
+    batches: list[Action] = []
+    monkeypatch.setattr(runs_module, "apply_batch", lambda _, batch, __: batches.extend(a for _, a in batch.actions))
+    tasks, _ = begin(store, recorded)
+    list(tasks.apply())
+    assert (batches, batches[0].digest) == ([recorded], recorded.digest)

@@ -404,6 +404,16 @@ def test_a_directory_that_does_not_find_whom_it_lists_says_nothing_about_the_oth
     assert (absent(store), len(complete.reasons)) == (set(), 2)
 
 
+def test_a_directory_that_lists_nobody_says_nothing_about_anybody(store: Store) -> None:
+    """Regression: with nobody listed, nobody was asked for as a proof, and the absence of two people was believed."""
+    pull(store, users("p0", "p1"), groups())
+    for _ in range(3):
+        complete, rounds = inquire(store, users(), groups(), told=unknown)
+        assert rounds[0].people == ("p0", "p1")
+        assert (complete.users, set(mirror(store).values()), absent(store)) == (False, {"active"}, set())
+        assert "it lists nobody who could be asked for as a proof" in complete.reasons[0]
+
+
 @pytest.mark.usefixtures("many")
 def test_a_tombstone_counts_at_once_whatever_the_others_are(store: Store) -> None:
     pull(store, users(*CREW), groups())
