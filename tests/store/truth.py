@@ -104,4 +104,4 @@ def _true(truth: Truth, policy: Policy, row: ActionRow) -> bool:
         return str(row.before["team"]) not in truth.due_teams(policy, row.external_id)
     (name, value), *_ = row.after.items()
     axis = next(axis for axis in policy.axes if axis.axis == name)
-    return truth.due_role(policy, axis, row.external_id, str(row.before.get(name))) == value
+    return truth.due_role(policy, axis, row.external_id, str(row.before.get(name))) == str(value)
