@@ -157,7 +157,7 @@ class _Absorbed:
 class Ports(RunPorts):
     """The real ports behind a mirror that is absorbed already."""
 
-    def absorber(self) -> _Absorbed:  # type: ignore[override]
+    def absorber(self) -> _Absorbed:
         """Nothing left to absorb."""
         return _Absorbed()
 

@@ -1,7 +1,15 @@
 """The address under which an identity provider reaches a directory: what is pasted into its setup page."""
 
 from rosterd.settings.model import Settings
-from rosterd.settings.values import split_listen
+from rosterd.settings.values import is_slug, split_listen
+
+# What stands below a directory in SCIM (RFC 7644 §3.2), in lower case: no label may look like it.
+RESERVED = frozenset(("users", "groups", "me", "bulk", "serviceproviderconfig", "resourcetypes", "schemas"))
+
+
+def may_be_label(text: str) -> bool:
+    """Whether it can stand between a directory and what is below it."""
+    return is_slug(text) and text not in RESERVED
 
 
 def endpoint(settings: Settings, directory: str, listening: str = "", label: str = "") -> str:

@@ -13,8 +13,8 @@ from reconciler.guard import Gauges
 from reconciler.health import Health, after, check_due
 from reconciler.model import Observation, Questions, Wanted
 from reconciler.policy import Policy
-from reconciler.report import Report, Transport
-from reconciler.sync import Job, Mode, Progress, Source, sync
+from reconciler.report import Complete, Report, Transport
+from reconciler.sync import Absorber, Job, Mode, Progress, Source, sync
 from store.database import Store
 from store.gauges import gauges
 from store.health import health_of, keep_health
@@ -75,16 +75,52 @@ class Unread:
             yield nothing
 
 
+class Told:
+    """The `Source` of a run of a directory that tells: what it told is in the store already."""
+
+    transport = Transport()
+
+    async def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:  # noqa: ARG002 - the protocol's argument
+        """Nothing."""
+        for nothing in list[Observation]():
+            yield nothing
+
+    async def confirm(self, questions: Questions, wanted: Wanted) -> AsyncIterator[Observation]:  # noqa: ARG002
+        """Nobody is asked."""
+        for nothing in list[Observation]():
+            yield nothing
+
+
+class Absorbed:
+    """The `Absorber` of a run of a directory that tells: each request was absorbed in its own transaction, so
+    the mirror is whole."""
+
+    def take(self, observation: Observation) -> int:  # noqa: ARG002 - the protocol's argument
+        """Nothing comes."""
+        return 0
+
+    def questions(self, *, thorough: bool) -> Iterator[Questions]:  # noqa: ARG002 - the protocol's argument
+        """Nothing is missing."""
+        yield from ()
+
+    def promote(self) -> Complete:
+        """Everything that was told is in the mirror."""
+        return Complete(users=True, groups=True, memberships=True)
+
+    def discard(self) -> None:
+        """There is nothing to forget."""
+
+
 class RunPorts:
     """Everything one run needs from the outside; without a connector it reads nothing."""
 
     def __init__(
-        self, store: Store, policy: Policy, connector: Connector | None, *, held: Held, progress: Progress,
+        self, store: Store, policy: Policy, connector: Connector | Told | None, *, held: Held, progress: Progress,
         clock: Callable[[], str] = now, identity: str = "", touched: Touched = NOBODY,
     ) -> None:  # fmt: skip
         self._store, self._policy, self._held, self._clock = store, policy, held, clock
         self._identity, self._touched = identity, touched
-        self.source: Source = Unread() if connector is None else ConnectorSource(connector)
+        self.source: Source = _source(connector)
         self.renewal = Renewal(store, held, clock)
         self._told = progress
         self._tasks: RunTasks | None = None
@@ -109,8 +145,10 @@ class RunPorts:
         with self._store.read() as connection:
             return cursor_of(connection, self._policy.directory)
 
-    def absorber(self) -> Staging:
-        """A staging area for one pull."""
+    def absorber(self) -> Absorber:
+        """A staging area for one pull; for what was told, none."""
+        if isinstance(self.source, Told):
+            return Absorbed()
         return Staging(
             self._store, self._policy, self._clock, self._held, identity=self._identity, touched=self._touched
         )
@@ -167,6 +205,12 @@ class RunPorts:
         return time.perf_counter()
 
 
+def _source(connector: Connector | Told | None) -> Source:
+    if isinstance(connector, Told):
+        return connector
+    return Unread() if connector is None else ConnectorSource(connector)
+
+
 @contextmanager
 def lease(store: Store, workspace: str, run: str) -> Iterator[Held]:
     """Holds the workspace for the time of a run.
@@ -182,7 +226,7 @@ def lease(store: Store, workspace: str, run: str) -> Iterator[Held]:
 
 
 async def run_once(
-    store: Store, policy: Policy, connector: Connector, *, progress: Progress, trigger: str = "manual",
+    store: Store, policy: Policy, connector: Connector | Told, *, progress: Progress, trigger: str = "manual",
     verify: bool = False, apply: bool = True, verify_every: timedelta | None = None, identity: str = "",
 ) -> Report:  # fmt: skip
     """One run of one directory: takes the workspace's lease, runs the loop, gives the lease back.

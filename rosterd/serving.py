@@ -14,6 +14,7 @@ from rosterd.daemon.daemon import Daemon
 from rosterd.http.app import application
 from rosterd.http.server import Server, loopback, shown
 from rosterd.settings.model import Settings
+from rosterd.telling import Telling, told
 from store.database import HEAD, Store
 from store.migrate import current
 
@@ -31,28 +32,38 @@ async def serve(settings: Settings, store: Store, sock: socket.socket, listening
     over, and returns. `listening` is called when requests are answered."""
     daemon = Daemon(settings, store)
     state = State(store)
-    server = Server(application(None, state.why_not))
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+    telling = Telling(settings, store, address_of(sock), daemon.woken) if told(settings) else None
+    server = Server(application(telling.endpoint if telling else None, state.why_not))
+    ends = _signals()
     _warn(sock)
     await daemon.start()
     serving = asyncio.create_task(server.serve([sock]))
+    if telling is not None:
+        telling.start()
     try:
         state.open = True
         listening()
-        await _first(told, serving)
+        await _first(ends, serving)
     finally:
         state.open = False
         log.info("stopping")
         server.end()
         await asyncio.gather(serving, daemon.stop())
+        if telling is not None:
+            await telling.close()
 
 
-async def _first(told: asyncio.Event, serving: "asyncio.Task[None]") -> None:
+def _signals() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT."""
+    ends = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ends.set)
+    return ends
+
+
+async def _first(ends: asyncio.Event, serving: "asyncio.Task[None]") -> None:
     """Waits for the signal, or for a server that ended by itself."""
-    waiting = asyncio.create_task(told.wait())
+    waiting = asyncio.create_task(ends.wait())
     await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
 

@@ -36,7 +36,7 @@ from reconciler.policy import (
 from reconciler.report import Report
 from reconciler.sync import Progress
 from rosterd.comparing import compare
-from rosterd.ports import as_followed, now, run_once, to_compare
+from rosterd.ports import Told, as_followed, now, run_once, to_compare
 from rosterd.settings.kinds import PULLED, connector_config
 from rosterd.settings.loading import check_secrets
 from rosterd.settings.model import DirectorySettings, Limits, Settings, WorkspaceSettings
@@ -94,6 +94,11 @@ def policy_of(settings: Settings, directory: DirectorySettings) -> Policy:
     )
 
 
+def wanted_attributes(settings: Settings, directory: DirectorySettings) -> frozenset[str]:
+    """The attributes of people that configuration reads, as the vendor names them."""
+    return policy_of(settings, directory).read_attributes
+
+
 def ownership_of(settings: Settings, workspace: str) -> Ownership:
     """Who owns what in a workspace: each directory that feeds it, whatever its kind."""
     found = next(each for each in settings.workspace if each.id == workspace)
@@ -147,17 +152,8 @@ def require_secrets(settings: Settings, directories: tuple[DirectorySettings, ..
     Raises:
         ConfigError: it lists all that are missing.
     """
-    if wanted := tuple(directory.id for directory in directories if directory.simulate is None):
+    if wanted := tuple(each.id for each in directories if each.simulate is None and each.kind in PULLED):
         check_secrets(settings, wanted)
-
-
-def require_pulled_secrets(settings: Settings) -> None:
-    """Looks up every secret of all directories that are read.
-
-    Raises:
-        ConfigError: it lists all that are missing.
-    """
-    require_secrets(settings, tuple(directory for directory in settings.directory if directory.kind in PULLED))
 
 
 def require_pulled(directory: DirectorySettings) -> None:
@@ -169,7 +165,7 @@ def require_pulled(directory: DirectorySettings) -> None:
         raise NotPulled(
             f"directory {directory.id} is of kind {directory.kind}: it is told, not asked",
             where=directory.id,
-            fix="its identity provider pushes every change by itself; sync and plan are for "
+            fix="its identity provider pushes every change by itself; this is for "
             f"{', '.join(sorted(PULLED))} directories",
         )
 
@@ -249,6 +245,16 @@ class _Throwaway(SecretRef):
 # -- what is done with it -----------------------------------------------------------------------------------------
 
 
+@asynccontextmanager
+async def source_of(directory: DirectorySettings) -> AsyncIterator[Connector | Told]:
+    """What a run of a directory reads: its connector; of one that tells nothing, since all is told already."""
+    if directory.kind not in PULLED:
+        yield Told()
+        return
+    async with connect(directory) as connector:
+        yield connector
+
+
 async def run_directory(
     settings: Settings, store: Store, directory: DirectorySettings, *, progress: Progress, verify: bool = False,
     apply: bool = True, trigger: str = "manual",
@@ -260,9 +266,9 @@ async def run_directory(
     """
 
     policy = policy_of(settings, directory)
-    async with connect(directory) as connector:
+    async with source_of(directory) as source:
         return await run_once(
-            store, policy, connector, progress=_heeding(progress), verify=verify, apply=apply, trigger=trigger,
+            store, policy, source, progress=_heeding(progress), verify=verify, apply=apply, trigger=trigger,
             verify_every=directory.verify_every, identity=identity_of(directory),
         )  # fmt: skip
 

@@ -23,6 +23,7 @@ from rosterd.cli import (
     runs,
     serve,
     simulate,
+    token,
     why,
 )
 from rosterd.cli.errors import ERROR, INTERRUPTED, Crash, report
@@ -85,6 +86,7 @@ for heading, name, function in (
     shape = simulate.WithFaults if name == "simulate" else None
     app.command(name, cls=shape, help=flowing(function.__doc__ or ""), rich_help_panel=heading)(function)
 app.add_typer(member.app, name="member", rich_help_panel=BY_HAND)
+app.add_typer(token.app, name="token", rich_help_panel=SET_UP)
 app.add_typer(limits.app, name="limits", rich_help_panel=LOOK)
 app.add_typer(configuration.app, name="config", rich_help_panel=SET_UP)
 

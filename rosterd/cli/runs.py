@@ -56,7 +56,8 @@ def plan(
 
     settings = settings_of(context)
     wanted = directory_named(settings, directory)
-    require_pulled(wanted)
+    if against is not None:
+        require_pulled(wanted)
     require_secrets(settings, (wanted,))
     with opened(settings) as store:
         if against is not None:
@@ -72,7 +73,7 @@ def sync(
         list[str] | None,
         typer.Argument(
             metavar="DIRECTORY", show_default=False, autocompletion=complete_directory,
-            help="Their ids in the configuration; if none is given, all that are read.",
+            help="Their ids in the configuration; if none is given, all.",
         ),
     ] = None,
     full: Full = False,
@@ -89,17 +90,12 @@ def sync(
       rosterd sync acme-okta              one of them
       rosterd sync acme-okta --full       and compare everybody, to find drift
     """
-    from rosterd.settings.kinds import PULLED
-    from rosterd.wiring import require_pulled, require_secrets
+    from rosterd.wiring import require_secrets
 
     settings = settings_of(context)
     wanted = chosen(settings, directories or [])
-    if not directories:
-        wanted = tuple(each for each in wanted if each.kind in PULLED)
-    for each in wanted:
-        require_pulled(each)
     if not wanted:
-        say("no directory is configured that is read: add a [[directory]] (rosterd config example)")
+        say("no directory is configured: add a [[directory]] (rosterd config example)")
     require_secrets(settings, wanted)
     with opened(settings) as store:
         if len(wanted) == 1:

@@ -39,7 +39,7 @@ def serve(context: typer.Context, as_json: Json = False) -> None:
     from rosterd.serving import address_of
     from rosterd.serving import serve as run
     from rosterd.settings import split_listen
-    from rosterd.wiring import require_pulled_secrets
+    from rosterd.wiring import require_secrets
 
     settings = settings_of(context)
     if not settings.directory:
@@ -48,7 +48,7 @@ def serve(context: typer.Context, as_json: Json = False) -> None:
             where=str(settings.file or ""),
             fix='add a [[directory]]: of kind "scim", which tells rosterd, or one that is read on schedule',
         )
-    require_pulled_secrets(settings)
+    require_secrets(settings, settings.directory)
     _log_to_standard_error()
     with opened(settings) as store, bind(*split_listen(settings.http.listen)) as sock:
         address = address_of(sock)

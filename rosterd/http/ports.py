@@ -29,8 +29,8 @@ class Tokens(Protocol):
 class Transactions(Protocol):
     """One directory's resources, each piece of work in a transaction."""
 
-    async def read(self, directory: str, work: Work) -> Response:
-        """Does work that only reads, without holding up other requests."""
+    async def read(self, directory: str, work: Work, *, quick: bool) -> Response:
+        """Does work that only reads, without holding up other requests; `quick` when an index serves it."""
         ...
 
     async def write(self, directory: str, work: Work) -> Response:

@@ -6,6 +6,7 @@ module is imported only for the kinds a file mentions.
 
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, GetCoreSchemaHandler, create_model
@@ -33,6 +34,14 @@ class ScimConfig(ConnectorConfig):
         default="generic", description="whose habits to expect of the client", examples=["jumpcloud"]
     )
     strict: bool = Field(default=False, strict=True, description="refuse what RFC 7644 forbids, whoever sends it")
+    requests_per_second: float = Field(
+        default=100.0, gt=0, le=100_000, strict=True,
+        description="how many requests are answered in the long run; 30 seconds' worth of them at once",
+    )  # fmt: skip
+    record: Path | None = Field(
+        default=None, description="keeps what the client sends in this file, without people and secrets in it",
+        examples=["acme-scim.jsonl"],
+    )  # fmt: skip
 
 
 def config(kind: str) -> type[ConnectorConfig]:

@@ -120,6 +120,11 @@ def _listen(text: str) -> str:
     return text
 
 
+def is_slug(text: str) -> bool:
+    """Whether it may be an id: small letters, digits and . _ - between them."""
+    return _SLUG.fullmatch(text) is not None
+
+
 def split_listen(listen: str) -> tuple[str, int]:
     """Host and port of `http.listen`; the brackets of an IPv6 address are removed."""
     host, _, port = listen.rpartition(":")

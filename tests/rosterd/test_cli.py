@@ -224,11 +224,19 @@ def test_config_check_example_and_schema(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_nothing_to_sync_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = write(tmp_path, WORKSPACE + directory("scim"))
+    file = write(tmp_path, WORKSPACE)
     assert run(["--config", str(file), "sync"]) == 0
-    assert "no directory is configured that is read" in capsys.readouterr().err
+    assert "no directory is configured" in capsys.readouterr().err
     assert run(["--config", str(file), "sync", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_directory_that_tells_is_synced_without_being_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, WORKSPACE + directory("scim"))
+    assert run(["--config", str(file), "sync", "scim"]) == 0
+    assert "nothing to do" in capsys.readouterr().out
 
 
 def test_reports_of_an_empty_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

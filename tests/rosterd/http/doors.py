@@ -53,9 +53,11 @@ class Straight:
 
     def __init__(self) -> None:
         self.reads = self.writes = 0
+        self.quick: list[bool] = []
 
-    async def read(self, directory: str, work: Work) -> Response:  # noqa: ARG002 - the protocol's argument
+    async def read(self, directory: str, work: Work, *, quick: bool) -> Response:  # noqa: ARG002 - the protocol's argument
         self.reads += 1
+        self.quick.append(quick)
         return self._done(work)
 
     async def write(self, directory: str, work: Work) -> Response:  # noqa: ARG002 - the protocol's argument

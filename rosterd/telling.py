@@ -1,0 +1,106 @@
+"""The SCIM side of `rosterd serve` put together: a door for each told directory, over the store's tokens and writer."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from connectors.scim.dialects import dialect
+from connectors.scim.listener import Endpoint, Listener
+from rosterd.endpoints import endpoint
+from rosterd.http.database import Kept, StoreTransactions
+from rosterd.http.hearing import Ear, Heard
+from rosterd.http.ports import Grant
+from rosterd.http.rate import Bucket
+from rosterd.http.recorder import Recorder
+from rosterd.http.scim import Door, ScimEndpoint
+from rosterd.http.tokens import StoredTokens, Valid
+from rosterd.ports import now
+from rosterd.settings.kinds import ScimConfig, connector_config
+from rosterd.settings.model import DirectorySettings, Settings
+from rosterd.wiring import policy_of, wanted_attributes
+from store.database import Store
+from store.scim.gauges import note_request
+from store.scim.tokens import token_of, used
+from store.scim.writer import Writer
+
+
+class Telling:
+    """Every told directory of a configuration, served from `address`; `changed` is told which one is another now."""
+
+    def __init__(self, settings: Settings, store: Store, address: str, changed: Callable[[str], None]) -> None:
+        self._settings, self._store, self._address = settings, store, address
+        directories = told(settings)
+        self._writer = Writer(store)
+        kept = {each.id: _kept(settings, each) for each in directories}
+        self._transactions = StoreTransactions(store, self._writer, kept, now)
+        self._ear = Ear(self._keep, now)
+        self._doors = {each.id: self._door(each) for each in directories}
+        self.endpoint = ScimEndpoint(
+            self._doors, StoredTokens(self._find), self._transactions, hearing=self._ear, changed=changed, now=now
+        )
+        self._listening: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to keep what is heard."""
+        self._listening = asyncio.create_task(self._ear.listen())
+
+    async def close(self) -> None:
+        """Keeps what is left; requests are over."""
+        if self._listening is not None:
+            self._listening.cancel()
+        await self._ear.flush()
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        for door in self._doors.values():
+            if door.recorder is not None:
+                door.recorder.close()
+        self._transactions.close()
+        self._writer.close()
+
+    def _door(self, directory: DirectorySettings) -> Door:
+        keys = scim_keys(directory)
+        attributes = wanted_attributes(self._settings, directory)
+
+        def listener(label: str) -> Listener:
+            base = endpoint(self._settings, directory.id, self._address, label)
+            made = Endpoint(directory.id, base, keys.dialect, keys.strict, attributes)
+            return Listener(made, lambda: str(uuid.uuid4()))
+
+        recorder = Recorder(keys.record) if keys.record is not None else None
+        return Door(directory.id, listener, Bucket(keys.requests_per_second), recorder)
+
+    def _find(self, id: str) -> Valid | None:  # noqa: A002
+        """A token that is valid now, by its id."""
+        with self._store.read() as connection:
+            found = token_of(connection, id)
+        if found is None or not found.valid(now()):
+            return None
+        return Valid(Grant(found.id, found.directory, found.label), found.digest)
+
+    async def _keep(self, heard: dict[str, Heard]) -> None:
+        def job(connection: Connection) -> None:
+            for directory, noted in heard.items():
+                note_request(connection, directory, noted.last, noted.leniencies)
+                used(connection, noted.tokens, noted.last)
+
+        await asyncio.wrap_future(self._writer.submit(job))
+
+
+def told(settings: Settings) -> tuple[DirectorySettings, ...]:
+    """The directories that tell."""
+    return tuple(directory for directory in settings.directory if directory.kind == "scim")
+
+
+def scim_keys(directory: DirectorySettings) -> ScimConfig:
+    """The keys that only a told directory has."""
+    keys = connector_config(directory)
+    assert isinstance(keys, ScimConfig)  # noqa: S101 - for the type: its kind says so
+    return keys
+
+
+def _kept(settings: Settings, directory: DirectorySettings) -> Kept:
+    keys = scim_keys(directory)
+    return Kept(policy_of(settings, directory), dialect(keys.dialect, strict=keys.strict).unique_groups)
