@@ -86,3 +86,20 @@ def test_what_is_no_plan_is_refused(text: bytes) -> None:
 
 def test_every_step_has_a_kind() -> None:
     assert {step.kind for step in Step} == set(KINDS)
+
+
+def test_a_tally_counts_what_is_planned_by_step_kind_and_cluster_and_what_is_skipped() -> None:
+    tally = Tally()
+    for name in ("ada", "bob"):
+        tally.add(actions_for(context(), subject(name, user=suspended(name), member=member(name))))
+        tally.add(actions_for(context(), subject(f"{name}2", rivals=("fay",))))
+    assert (tally.planned, tally.skipped) == (2, 2)
+    assert (dict(tally.steps), dict(tally.kinds)) == ({Step.DEACTIVATE: 2}, {"deactivate": 2})
+    assert list(tally.clusters.values()) == [2]
+
+
+def test_a_digest_is_what_it_was_in_earlier_versions() -> None:
+    """What was approved is stored by it: a change of its making would make every approval void."""
+    made = Plan("acme", "okta", (Action(Step.UPDATE, "update", "ada", "ada@acme.com", "m", {"title": "a"}, {}),))
+    assert made.digest == "sha256:c9d61216376047a4610eefa30951daa5456538dc3fafd2b27274190b6ee528ab"
+    assert made.actions[0].digest == "f881c6a5218013a0f7e5766aa2de7406"

@@ -5,10 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from reconciler.against import differing
+from reconciler.against import Differences, differences, differing
 from reconciler.context import Context
+from reconciler.guard import Hold
 from reconciler.match import Subject
 from reconciler.outcome import outcome
+from reconciler.plan import Step
 from reconciler.policy import AttributeMapping, GroupView, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
 from tests.builders import ROLE, SOURCE, by_hand, member, policy, subject, suspended, user, view
 from tests.reconciler.test_against import ADA, ALL, OPS, SEAT, WIDE, found
@@ -236,3 +238,74 @@ def test_somebody_who_is_suspended_either_way_is_no_question_of_scope() -> None:
     away = suspended("ada")
     pair = [outcome(each, subject("ada", user=away, member=ADA)) for each in (one, other)]
     assert [*differing(*pair)] == []
+
+
+def test_people_are_counted_whether_they_differ_or_not() -> None:
+    one, other = Context(policy(), ALL), Context(policy(sources=(OPS,)), ALL)
+    crowd = [subject(name, *groups, member=member(name)) for name, groups in (
+        ("ada", ["Ops"]), ("bob", ["Ops"]), ("cyd", []), ("dan", []), ("eve", []),
+    )]  # fmt: skip
+    folded = differences(one, other, ((who, who) for who in crowd))
+    assert (folded.changed, folded.unchanged) == (2, 3)
+    (found,) = folded.all(((), ()))
+    assert (found.kind, found.change, found.because, found.count, found.people) == (
+        "role", "become admin", "group Ops is now mapped to admin", 2, ("ada@acme.com", "bob@acme.com"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("step", "count", "said"),
+    [
+        (Step.DEACTIVATE, 1, "1 deactivation would be held"),
+        (Step.DEACTIVATE, 2, "2 deactivations would be held"),
+        (Step.LEAVE_TEAM, 1, "1 departure from a team would be held"),
+        (Step.LEAVE_TEAM, 3, "3 departures from a team would be held"),
+    ],
+)
+def test_what_would_be_held_is_told_in_numbers(step: Step, count: int, said: str) -> None:
+    hold = Hold(step, "left Eng", count, "too many")
+    (found,) = Differences().all(((), (hold,)))
+    assert (found.kind, found.change, found.because, found.count, found.people, found.sentence) == (
+        "held", said.partition(" ")[2], "too many", count, (), f"{said}: too many",
+    )  # fmt: skip
+
+
+def test_a_field_that_is_filled_in_only_one_of_the_ways_differs() -> None:
+    asked = {"attributes": (AttributeMapping("desk", "desk"),)}
+    who = subject("ada", member=ADA, user=user("ada", attributes={"desk": "4"}))
+    assert found({}, asked, who) == ["1 person gets another desk, because desk is now attribute desk"]
+    empty = subject("ada", member=ADA, user=user("ada"))
+    assert found({}, asked, empty) == []
+
+
+def test_who_would_be_created_is_a_whole_member() -> None:
+    made = outcome(Context(policy(), ALL), subject("ada", "Admins", "Eng", user=user("ada", title="Countess"))).member
+    assert made is not None
+    assert (made.active, made.managed, made.directory, made.external_id) == (True, True, "okta", "ada")
+    assert (made.roles, made.teams, made.profile.title) == ({"role": "admin"}, {"Engineering"}, "Countess")
+
+
+def test_who_would_be_adopted_is_the_member_that_they_take_over() -> None:
+    hand = by_hand("ada", "admin", teams=frozenset({"Chess"}))
+    made = outcome(Context(policy(), ALL), subject("ada", other=hand)).member
+    assert made is not None
+    assert (made.id, made.managed, made.directory, made.external_id, made.teams) == (
+        hand.id, True, "okta", "ada", {"Chess"},
+    )  # fmt: skip
+
+
+def test_somebody_elses_member_is_nobody_of_ours() -> None:
+    taken = outcome(Context(policy(), ALL), subject("ada", other=member("eve", directory="entra")))
+    assert (taken.now, taken.member, taken.refusal("create"), taken.refusal("update")) == (
+        None, None, "linked_elsewhere", "",
+    )  # fmt: skip
+
+
+def test_where_a_role_comes_from_is_asked_of_the_directory() -> None:
+    keeping = msgspec.structs.replace(ROLE, when_absent="keep")
+    asked = Context(policy(axes=(keeping,), sources=()), ALL)
+    kept = outcome(asked, subject("ada", member=member("ada", "admin"))).grant("role")
+    assert kept is not None
+    assert (kept.value, kept.source) == ("admin", "kept: the directory says nothing")
+    assert outcome(asked, subject("ada", user=None, member=ADA)).grant("role") is None
+    assert outcome(asked, subject("ada", member=ADA)).grant("seat") is None

@@ -77,3 +77,9 @@ def test_a_large_csv_comes_in_pieces_with_one_header() -> None:
     assert len(pieces) > 1
     found = list(csv.DictReader(io.StringIO("".join(pieces))))
     assert [line["seq"] for line in found] == [str(number) for number in range(3000)]
+
+
+def test_values_of_a_csv_line_do_not_depend_on_the_order_of_keys() -> None:
+    one, other = ({"title": "x", "department": "y"}, {"department": "y", "title": "x"})
+    texts = ["".join(to_csv([msgspec.structs.replace(ROW, after=after)])) for after in (one, other)]
+    assert texts[0] == texts[1]

@@ -1,4 +1,4 @@
-"""Jamie, sentence by sentence: Google read by its connector, and any SCIM 2.0 client by what it tells.
+"""Jamie, sentence by sentence: Google, Entra and Okta read by their connectors, any SCIM 2.0 client by what it tells.
 
 Elsewhere, because they are about other parts:
 * "Setup shows the endpoint URL and a bearer token with step-by-step instructions per identity provider, and a
@@ -20,7 +20,7 @@ from tests.store.workspaces import add
 pytestmark = pytest.mark.acceptance
 
 
-@pytest.fixture(params=["acme-google", "globex-scim"])
+@pytest.fixture(params=["acme-google", "acme-entra", "acme-okta", "globex-scim"])
 def jamie(request: pytest.FixtureRequest, sqlite_url: str, tmp_path: Path) -> Iterator[Customer]:
     with customer("jamie", request.param, sqlite_url, tmp_path) as found:
         yield found
