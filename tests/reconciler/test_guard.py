@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
-from reconciler.guard import GUARDED, Gauges, judge, tripped, windows
+from reconciler.guard import GUARDED, Gauges, judge, size_matters, tripped, windows
 from reconciler.model import Evidence
 from reconciler.plan import Action, Step, Tally
 from reconciler.policy import Change, Limit
@@ -239,6 +239,26 @@ def test_what_one_limit_holds_no_other_counts() -> None:
     made = tally(actions(Step.LEAVE_TEAM, ("left Ops", 6), team="Ops"), actions(Step.LEAVE_TEAM, ("left Art", 4)))
     limits = {"leave_team": Limit(count=10), "leave_team_each": Limit(percent=50)}
     assert held(limits, made, teams={"Ops": 6, "Design": 100}) == {"left Ops": 6}
+
+
+@pytest.mark.parametrize(
+    ("limit", "lost", "at_least", "matters"),
+    [
+        (Limit(percent=50), 5, 0, True),  # nothing known of its size
+        (Limit(percent=50), 5, 10, True),  # half of ten; of more it would be less
+        (Limit(percent=50), 4, 10, False),  # less than half of ten, and of anything larger
+        (Limit(count=5), 5, 0, False),  # no percentage
+        (Limit(count=5, percent=50), 5, 0, False),  # tripped by the number already
+        (Limit(count=6, percent=50), 5, 0, True),
+        (Limit(percent=50, floor=6), 5, 0, False),  # below the floor
+        (Limit(percent=50, floor=5), 5, 0, True),
+    ],
+)
+def test_a_team_is_counted_only_where_its_size_decides(limit: Limit, lost: int, at_least: int, matters: bool) -> None:
+    assert size_matters(limit, lost, at_least) is matters
+    if not matters:
+        larger = (at_least or lost, 10 * (at_least or lost))
+        assert len({bool(tripped(limit, lost, size)) for size in larger}) == 1
 
 
 # -- one role -----------------------------------------------------------------------------------------------------

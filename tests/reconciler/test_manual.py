@@ -20,7 +20,7 @@ from reconciler.manual import (
     with_role,
 )
 from reconciler.model import Member
-from reconciler.policy import RoleAxis, RoleRule, TeamMapping
+from reconciler.policy import AttributeMapping, RoleAxis, RoleRule, RoleSource, TeamMapping
 from tests.builders import ROLE, by_hand, member, policy
 
 PRIMARY = RoleAxis("primary", ("analyst", "listener"), "analyst", when_absent="keep")
@@ -130,6 +130,11 @@ def test_a_refusal_says_where_a_role_comes_from() -> None:
     with pytest.raises(ChangeRefused) as fed:
         with_role(MANAGED, ADA, "role", "admin")
     assert fed.value.fix == "it comes from group Admins and attribute jamie_role of okta: change it there"
+    sources = (RoleSource("role", groups=(("Admins", "admin"), ("Leads", "admin"))),)
+    grouped = msgspec.structs.replace(OPEN, directories=(msgspec.structs.replace(OKTA, sources=sources),))
+    with pytest.raises(ChangeRefused) as by_groups:
+        with_role(grouped, ADA, "role", "admin")
+    assert by_groups.value.fix == "it comes from groups Admins, Leads of okta: change it there"
     with pytest.raises(ChangeRefused) as silent:
         with_role(MANAGED, ADA, "seat", "full")
     assert 'when_absent = "keep" in the axis seat' in silent.value.fix
@@ -236,3 +241,10 @@ def test_the_last_holder_is_refused_with_what_to_do_first() -> None:
     assert (refused.code, refused.message, refused.fix) == (
         "last_holder", "ada@acme.com is the last active admin of the workspace", "make somebody else admin first",
     )  # fmt: skip
+
+
+def test_the_fields_that_directories_fill_from_attributes() -> None:
+    google = policy(attributes=(AttributeMapping("HR.badge", "badge"), AttributeMapping("HR.title", "title")))
+    okta = policy(attributes=(AttributeMapping("badge", "badge"),))
+    assert msgspec.structs.replace(OPEN, directories=(okta, google)).fields == {"badge", "title"}
+    assert OPEN.fields == frozenset()
