@@ -282,7 +282,7 @@ def test_who_would_be_created_is_a_whole_member() -> None:
     made = outcome(Context(policy(), ALL), subject("ada", "Admins", "Eng", user=user("ada", title="Countess"))).member
     assert made is not None
     assert (made.active, made.managed, made.directory, made.external_id) == (True, True, "okta", "ada")
-    assert (made.roles, made.teams, made.profile.title) == ({"role": "admin"}, {"Engineering"}, "Countess")
+    assert (made.roles, made.teams, made.profile.title) == ({"role": "admin"}, frozenset({"Engineering"}), "Countess")
 
 
 def test_who_would_be_adopted_is_the_member_that_they_take_over() -> None:
@@ -290,7 +290,7 @@ def test_who_would_be_adopted_is_the_member_that_they_take_over() -> None:
     made = outcome(Context(policy(), ALL), subject("ada", other=hand)).member
     assert made is not None
     assert (made.id, made.managed, made.directory, made.external_id, made.teams) == (
-        hand.id, True, "okta", "ada", {"Chess"},
+        hand.id, True, "okta", "ada", frozenset({"Chess"}),
     )  # fmt: skip
 
 
