@@ -44,7 +44,7 @@ class Earlier(Protocol):
         ...
 
     def applied(self) -> Iterator[Sequence[Action]]:
-        """What the run applied, in batches, in the order of its plan."""
+        """What the run applied, in batches; what takes it back comes in the order of a plan within each step."""
         ...
 
     def undone(self, external_ids: Sequence[str], run: str) -> Mapping[str, set[tuple[str, str]]]:

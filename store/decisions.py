@@ -3,9 +3,11 @@
 Reading and marking the earlier run is here (the `Earlier` port); making the changes is a run of its own.
 """
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ from reconciler.report import Report
 from store.database import Store, bulk, rows
 
 BATCH = 1000  # actions at a time
+_LET_IN = (Step.CREATE, Step.REACTIVATE)
 _object = msgspec.json.Decoder(dict[str, Any]).decode
 ACTION = "step, kind, external_id, email, member, before, after, evidence, cause, parks"
 
@@ -130,10 +133,19 @@ class EarlierRun:
                 yield from [action_of(row) for row in connection.execute(sql, given)]
 
     def applied(self) -> Iterator[Sequence[Action]]:
-        """What the run applied, in batches, in the order of its plan."""
+        """What the run applied, in batches, so that what takes it back is in the order of a plan: both who was created
+        and who was let in again is put out, in one order."""
         with self._store.read() as connection:
-            for step in Step:
-                yield from _actions(connection, self.run, "applied", step)
+            for steps in ((step,) for step in Step if step not in _LET_IN):
+                yield from self._applied(connection, steps)
+            yield from self._applied(connection, _LET_IN)
+
+    def _applied(self, connection: Connection, steps: Sequence[Step]) -> Iterator[Sequence[Action]]:
+        each = (_actions(connection, self.run, "applied", step) for step in steps)
+        streams = [(action for batch in batches for action in batch) for batches in each]
+        merged = heapq.merge(*streams, key=lambda action: action.external_id)
+        while batch := list(islice(merged, BATCH)):
+            yield batch
 
     def refuse(self, actions: Iterable[Action], code: str, run: str) -> None:
         """These actions are not planned again as they are."""

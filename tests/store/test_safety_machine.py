@@ -329,6 +329,7 @@ class Safety(RuleBasedStateMachine):
                 self._decided(undo_run(self.settings, self.store, run, apply=True, **given))
 
     def _decided(self, report: Report) -> None:
+        assert report.digest == self.watch.runs[report.run].plan.digest
         self.runs.append(report.run)
 
     @rule(
