@@ -291,7 +291,7 @@ def _object_from_plain(attribute: Attribute, value: object, how: Tolerance, name
             return None
         if value.lstrip()[:1] == "{" and isinstance(unpacked := _unpacked(value, dict, how, name), dict):
             return unpacked
-    elif isinstance(value, bool) or not isinstance(value, int | float):
+    elif main != "value" or isinstance(value, bool) or not isinstance(value, int | float):
         main = None
     if main is None:
         raise ScimError(400, f"{name} has to be an object.", "invalidValue")
