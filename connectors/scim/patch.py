@@ -245,7 +245,10 @@ class _Patch:
             if place.sub.mutability == "readOnly" and self._how.strict:
                 raise ScimError(400, f"Only the server sets {attribute.name}.{place.sub.name}.", "mutability")
             said = elements.sub_value(attribute, place.sub, value, self._how)
-            self._merge(place, attribute, {} if said is None else {place.sub.name: said}, (place.sub.name,))
+            if said is None:
+                self._merge(place, attribute, {}, (place.sub.name,))
+            else:
+                self._merge(place, attribute, {place.sub.name: said}, ())
             return
         said = value_of(attribute, value, self._how, attribute.name)
         if said is None and not (isinstance(value, dict) and (value or self._how.strict)):
