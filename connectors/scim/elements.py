@@ -22,14 +22,13 @@ def add(elements: Elements, attribute: Attribute, value: object, how: Tolerance)
     if new is None:
         how.allow("null-added", f"Adding to {attribute.name} needs a value.")
         return
-    added = []
+    before = _primary(elements)
     for item in new:
         if not any(item == held or (not how.strict and item.items() <= held.items()) for held in elements):
             elements.append(item)
-            added.append(item)
     if len(elements) > MOST_VALUES:
         raise ScimError(400, f"{attribute.name} has more than {MOST_VALUES} values.", "invalidValue")
-    settle_primary(elements, added, attribute, how)
+    _settle_primary(elements, before, attribute, how)
 
 
 def remove(elements: Elements, attribute: Attribute, value: object, how: Tolerance) -> None:
@@ -50,10 +49,11 @@ def _names(item: dict[str, Any], held: dict[str, Any]) -> bool:
 def set_everywhere(elements: Elements, attribute: Attribute, sub: Attribute, value: object, how: Tolerance) -> None:
     """attribute.sub without a filter: of all values, or of a new one when there are none."""
     new = sub_value(attribute, sub, value, how)
+    before = _primary(elements)
     if not elements and new is not None:
         elements.append({})
     _set(elements, list(elements), sub, new, how)
-    settle_primary(elements, [item for item in elements if sub.name == "primary" and new is True], attribute, how)
+    _settle_primary(elements, before, attribute, how)
 
 
 def remove_where(
@@ -83,10 +83,9 @@ def set_where(
     if part is None:
         remove_where(elements, attribute, where, sub, how)
         return
+    before = _primary(elements)
     if not found:
-        made = _made(elements, attribute, where, how)
-        made.update(part)
-        found = [made]
+        _made(elements, attribute, where, how).update(part)
     else:
         given = {} if how.strict else _terms(where) or {}
         for item in found:
@@ -94,7 +93,7 @@ def set_where(
                 item.clear()
                 item.update(given)
             item.update(part)
-    settle_primary(elements, found if part.get("primary") is True else [], attribute, how)
+    _settle_primary(elements, before, attribute, how)
 
 
 def _made(elements: Elements, attribute: Attribute, where: Filter, how: Tolerance) -> dict[str, Any]:
@@ -105,8 +104,6 @@ def _made(elements: Elements, attribute: Attribute, where: Filter, how: Toleranc
         raise ScimError(400, refusal, "noTarget")
     how.allow("value-made", refusal, "noTarget")
     elements.append(made)
-    if made.get("primary") is True:
-        settle_primary(elements, [made], attribute, how)
     return made
 
 
@@ -139,13 +136,16 @@ def _set(elements: Elements, found: Elements, sub: Attribute, value: Any, how: T
         elements[:] = [item for item in elements if item and (how.strict or has_content(item))]
 
 
-def settle_primary(elements: Elements, marked: Elements, attribute: Attribute, how: Tolerance) -> None:
-    """A value that is made the primary one ends that of the others (RFC 7644 §3.5.2)."""
-    chosen = [item for item in marked if item.get("primary") is True]
-    if not chosen:
-        return
-    if len(chosen) > 1:
+def _primary(elements: Elements) -> Elements:
+    return [item for item in elements if item.get("primary") is True]
+
+
+def _settle_primary(elements: Elements, before: Elements, attribute: Attribute, how: Tolerance) -> None:
+    """A value that is made the primary one ends that of the one before (RFC 7644 §3.5.2)."""
+    now = _primary(elements)
+    made = [item for item in now if not any(item is each for each in before)]
+    if len(made) > 1:
         how.allow("many-primary", f"{attribute.name} has more than one primary value.")
-    for item in elements:
-        if item is not chosen[0] and item.get("primary") is True:
+    for item in now:
+        if item is not (made or now)[0]:
             item["primary"] = False
