@@ -21,15 +21,21 @@ THEIRS = User[EnterpriseUser]
 REFUSED = "refused"
 
 _TEXT = st.sampled_from(["a", "b", "Ada", "work"])
-_ITEM = st.fixed_dictionaries(
+_ITEM: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"value": _TEXT}, optional={"type": st.sampled_from(["work", "home"]), "primary": st.booleans(), "display": _TEXT}
 )
 _WHOLE = st.fixed_dictionaries(
     {"value": _TEXT, "type": st.sampled_from(["work", "home"]), "primary": st.booleans(), "display": _TEXT}
 )
-_ITEMS = st.lists(_ITEM, min_size=1, max_size=2, unique_by=lambda item: item["value"]).filter(
-    lambda items: sum(item.get("primary", False) for item in items) < 2
-)
+
+
+def _one_primary(items: list[dict[str, Any]]) -> bool:
+    return sum(item.get("primary") is True for item in items) < 2
+
+
+_ITEMS: st.SearchStrategy[list[dict[str, Any]]] = st.lists(
+    _ITEM, min_size=1, max_size=2, unique_by=lambda item: item["value"]
+).filter(_one_primary)
 _NAME = st.fixed_dictionaries({}, optional={"familyName": _TEXT, "givenName": _TEXT, "middleName": _TEXT}).filter(bool)
 _USER = st.fixed_dictionaries({}, optional={"title": _TEXT, "name": _NAME, "roles": _ITEMS})
 _BOOLEAN = st.booleans()
