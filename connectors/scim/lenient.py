@@ -97,7 +97,8 @@ def _take_schema(read: dict[str, Any], urn: str, value: object, kind: Kind, how:
     if not isinstance(value, dict):
         raise ScimError(400, f"{urn or CORE[kind]!r} has to be an object.", "invalidValue")
     if urn and urn not in SCHEMAS:
-        if present := {name: item for name, item in checked(value).items() if item is not None}:
+        said = {name: item for name, item in checked(value).items() if item not in (None, [])}
+        if present := {name: item for name, item in said.items() if kept(new(name))}:
             read.setdefault(urn, {}).update(present)
         return
     for name, item in value.items():
@@ -128,7 +129,7 @@ def value_of(attribute: Attribute, value: object, how: Tolerance, name: str, *, 
     if value is None:
         return None
     if not attribute.known:
-        return checked(value)
+        return checked(value) if value != [] else None
     if attribute.multi:
         return _list_of(attribute, value, how, name, listed=listed)
     return single(attribute, value, how, name)

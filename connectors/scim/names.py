@@ -68,8 +68,8 @@ def place_or_new(text: str, kind: Kind, how: Tolerance, scim_type: str = "invali
 
 
 def new(name: str) -> Attribute:
-    """An attribute that no schema knows."""
-    return Attribute(name, known=False)
+    """An attribute that no schema knows. A password is never kept, wherever it stands."""
+    return Attribute(name, known=False, mutability="writeOnly" if name.lower() == "password" else "readWrite")
 
 
 def _unknown(text: str, kind: Kind, how: Tolerance, scim_type: str) -> Place:

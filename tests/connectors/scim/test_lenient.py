@@ -89,6 +89,16 @@ def test_a_password_is_dropped(strict: bool) -> None:
     assert normal(user(password="s3cret"), "User", strict=strict) == {"userName": "ada"}
 
 
+def test_a_password_is_dropped_where_no_schema_has_one() -> None:
+    sent = {
+        "urn:acme:User": {"Password": "s3cret"},
+        "urn:b:User:password": "s3cret",
+        f"{ENTERPRISE}:password": "s3cret",
+    }
+    assert read(**sent) == {}
+    assert read("Group", password="s3cret") == {}
+
+
 @pytest.mark.parametrize(
     "body",
     [{}, {"userName": None}, {"userName": ""}, {"userName": "  "}, {"displayName": "x"}],
