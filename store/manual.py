@@ -186,8 +186,10 @@ class ByHand:
         sql = "SELECT id, active FROM member WHERE workspace = :w AND email_key = :key"
         for owner, active in rows(connection, sql, w=self._workspace, key=key(email)):
             if owner != member:
-                fix = "give theirs up first" if active else "they left: reactivate them, or change their address first"
-                raise ChangeRefused("email_taken", f"{email} is another member's address", fix=fix)
+                free = "give theirs up first" if member else "change what they have, instead of inviting them again"
+                fix = free if active else "they left: reactivate them, or change their address first"
+                said = "another member's address" if member else "a member's address already"
+                raise ChangeRefused("email_taken", f"{email} is {said}", fix=fix)
 
     def _check_last(self, found: _Found, after: Mapping[str, str]) -> None:
         """

@@ -168,7 +168,8 @@ def sign_out(context: typer.Context, workspace: Workspace, email: Email, as_json
 
       rosterd member sign-out acme ada@acme.com
     """
-    _do(context, workspace, lambda by_hand: by_hand.sign_out(email), as_json=as_json)
+    changed = _do(context, workspace, lambda by_hand: by_hand.sign_out(email), as_json=as_json)
+    say(f"every session of {changed.email} that is older than this moment is over")
 
 
 def _do(

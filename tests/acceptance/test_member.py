@@ -48,6 +48,7 @@ def test_what_nobody_owns_is_done_and_shown(tmp_path: Path) -> None:
         assert "Choir" in holds(joined.json, MEMBER)["teams"]
         out = acme.here("member", "sign-out", "acme", ada)
         assert out.out.startswith(f"{ada}: active · ")
+        assert f"every session of {ada} that is older than this moment is over" in out.err
         assert acme.roster()[ada]["sessions_valid_after"] is not None
         assert acme.here("plan", "okta").code == 0
         gone = acme.here("member", "deactivate", "acme", ada, "--emergency")

@@ -63,6 +63,14 @@ def test_nobody_is_invited_to_an_address_that_is_taken(store: Store, address: st
     assert refused(hand(store).invite, address, {}, {}) == "email_taken"
 
 
+def test_whom_an_invitation_is_for_who_is_there_already_is_said(store: Store) -> None:
+    add(store, by_hand("ada"), by_hand("bob", active=False))
+    for name, fix in (("ada", "instead of inviting them again"), ("bob", "they left: reactivate them")):
+        with pytest.raises(ChangeRefused, match=f"{name}@acme.com is a member's address already") as caught:
+            hand(store).invite(f"{name}@acme.com", {}, {})
+        assert fix in caught.value.fix
+
+
 def test_an_address_of_another_workspace_is_free(store: Store) -> None:
     add(store, by_hand("ada"), workspace="globex")
     assert hand(store).invite("ada@acme.com", {}, {}).email == "ada@acme.com"
