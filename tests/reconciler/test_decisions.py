@@ -66,7 +66,8 @@ class Earlier:
     def applied(self) -> Iterator[Sequence[Action]]:
         yield from ([each] for each in self.actions)
 
-    def undone(self, external_ids: Sequence[str], _run: str) -> dict[str, set[tuple[str, str]]]:
+    def undone(self, external_ids: Sequence[str], run: str) -> dict[str, set[tuple[str, str]]]:
+        assert run == "r2", "what the new run took back"
         taken: dict[str, set[tuple[str, str]]] = {}
         for action in self.actions:
             if action.external_id in external_ids:
@@ -91,6 +92,7 @@ def test_an_approval_makes_what_was_approved_past_the_limits_and_reads_nothing()
         "r2", "r1", "incremental", "succeeded", "manual",
     )  # fmt: skip
     assert (report.complete, report.planned_only, list(report.phases)) == (WHOLE, False, ["plan", "guard", "apply"])
+    assert (report.workspace, report.directory) == ("acme", "okta")
     assert ports.acted_in[-1] == "r1", "only whom the earlier run holds something about"
     assert ports.opened[0].began == report.began == ports.now()
     assert ports.told[0] == ("plan", 1, None)

@@ -75,6 +75,7 @@ def test_a_whole_read_ends_whatever_was_wrong(before: Health) -> None:
 def test_a_short_read_is_no_failure_and_says_since_when() -> None:
     short = after(failing(3), NOW, error=None, whole=False, reason="group Ops could not be read")
     assert (short.state, short.failures, short.since, short.last_complete) == ("short", 0, NOW, THEN)
+    assert short.code == "not_read_whole"
     again = after(short, later(15), error=None, whole=False, reason="group Ops could not be read")
     assert (again.since, resting(again, datetime.now(UTC))) == (NOW, None)
     assert sentence(again) == "not read whole since 2026-11-21 10:00:00 UTC: group Ops could not be read"

@@ -5,7 +5,7 @@ import pytest
 
 from reconciler.known import Standing
 from reconciler.model import UserState
-from reconciler.policy import RoleAxis, RoleSource, Scope
+from reconciler.policy import GroupView, RoleAxis, RoleSource, Scope
 from reconciler.report import Complete
 from tests.builders import ROLE, gone, member, policy, suspended, user, view
 from tests.reconciler.standings import ADA, KEEPING, LATER, RULED, SCOPED, place, recorded, standing, told
@@ -170,6 +170,11 @@ TWO_SEATS = RoleAxis("role", ("viewer", "recorder", "admin"), "viewer", when_abs
             id="nothing is lower than the lowest",
         ),
         pytest.param(
+            standing(asked=KEEPING, who=user("ada", attributes={"r": "recorder"}), linked=member("ada", "viewer")),
+            ["to stop being recorder: set attribute r to a lower value, since silence keeps it"],
+            id="silence will keep what comes with the next sync",
+        ),
+        pytest.param(
             standing(asked=KEEPING, linked=member("ada", "recorder")),
             ["to stop being recorder: set attribute r to a lower value, since silence keeps it"],
             id="kept by silence, not given",
@@ -244,3 +249,14 @@ def test_what_failed_by_a_limit_of_the_store_is_not_approved() -> None:
     assert place(who=user("ada", title="x"), linked=ADA, recorded=(again,)).ways[0] == (
         "to let the update through: correct the value in okta"
     )
+
+
+def test_a_group_whose_name_is_not_known_is_called_as_it_is_configured() -> None:
+    nameless = GroupView({name: frozenset({name}) for name in ("Admins", "Ops")})
+    assert place("Admins", view=nameless).ways == ("to become member: leave group Admins",)
+    assert place(view=nameless).ways[0].startswith("to become admin: join group Admins or set")
+    scoped = place(view=nameless, asked=policy(scope=Scope(groups=("Ops",))))
+    assert scoped.ways == ("to come into scope: join group Ops",)
+    inside = place("Ops", view=nameless, asked=policy(scope=Scope(groups=("Ops",))))
+    assert inside.scope is not None
+    assert inside.scope.sentence == "in synced group Ops"

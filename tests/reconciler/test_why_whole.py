@@ -280,3 +280,15 @@ def test_a_change_of_another_axis_that_waits_is_not_this_ones() -> None:
     role, seat = place(asked=asked, linked=linked).roles
     assert (role.axis, role.waits, role.code) == ("role", "", "")
     assert (seat.axis, seat.code) == ("seat", "protected")
+
+
+def test_a_person_is_explained_as_configuration_reads_them() -> None:
+    """The address that counts is the mapped one, for scope and matching as for the member."""
+    asked = policy(attributes=(AttributeMapping("work_mail", "email"),), scope=Scope(frozenset({"acme.com"})))
+    who = user("ada", email="ada@home.org", user_name="ada", attributes={"work_mail": "ada@acme.com"})
+    found = place(who=who, asked=asked)
+    assert found.scope is not None
+    assert (found.scope.inside, [each.kind for each in found.next]) == (True, ["create"])
+    assert {each.name: each.wanted for each in found.profile}["email"] == "ada@acme.com"
+    without = place(who=user("ada", attributes={}), asked=policy(attributes=(AttributeMapping("work_mail", "email"),)))
+    assert without.profile[0].source == "attribute work_mail"
