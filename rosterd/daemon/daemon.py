@@ -73,7 +73,7 @@ class Daemon:
 def summary(report: Report) -> str:
     """A run in one line of the log."""
     counts = report.counts
-    parts = [f"{report.changes} changes"]
+    parts = [f"{report.changes} change{'s' * (report.changes != 1)}"]
     parts += [f"{number} {name}" for name, number in (("held", counts.held), ("failed", counts.failed)) if number]
     said = f": {report.error['message']}" if report.error else ""
     return f"{report.directory}: {report.state} ({report.trigger}, {', '.join(parts)}, run {report.run}){said}"

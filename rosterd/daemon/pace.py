@@ -8,7 +8,7 @@ from reconciler.model import Frozen
 
 QUIET = 0.05
 PATIENCE = 0.5
-LONGEST_REST = 2.0
+LONGEST_REST = 0.4  # or as long as the run took, when that is longer
 AGAIN = 0.25  # after a run that found the workspace taken
 LONGEST_AGAIN = 5.0
 BACK_OFF = 1.0  # after a run that broke
@@ -34,7 +34,7 @@ class Wakes(Frozen, frozen=True):
 def rest(took: float, streak: int) -> float:
     """How long a workspace rests after a run that took so long, when more came meanwhile for the `streak`th time in a
     row (0: nothing did)."""
-    return min(took * 2.0 ** (min(streak, 10) - 1), LONGEST_REST) if streak else 0.0
+    return min(took * 2.0 ** (min(streak, 10) - 1), max(LONGEST_REST, took)) if streak else 0.0
 
 
 def again(tries: int) -> float:

@@ -32,7 +32,10 @@ def test_nothing_rests_unless_more_came_meanwhile() -> None:
 def test_runs_back_to_back_are_farther_and_farther_apart_up_to_a_bound() -> None:
     assert [rest(0.1, streak) for streak in (1, 2, 3)] == [0.1, 0.2, 0.4]
     assert rest(0.1, 10_000) == LONGEST_REST
-    assert rest(100.0, 1) == LONGEST_REST
+
+
+def test_long_runs_leave_half_of_the_time_to_others() -> None:
+    assert {rest(7.0, streak) for streak in (1, 2, 100)} == {7.0}
 
 
 def test_waits_grow_up_to_a_bound() -> None:
