@@ -76,9 +76,13 @@ class Unread:
 
 
 class Told:
-    """The `Source` of a run of a directory that tells: what it told is in the store already."""
+    """The `Source` of a run of a directory that tells: what it told is in the store already. `warnings` are for the
+    report."""
 
     transport = Transport()
+
+    def __init__(self, warnings: Sequence[str] = ()) -> None:
+        self.warnings = tuple(warnings)
 
     async def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:  # noqa: ARG002 - the protocol's argument
         """Nothing."""
@@ -156,6 +160,8 @@ class RunPorts:
     def snapshot(self) -> View:
         """A view of now."""
         view = View(self._store, self._policy)
+        if isinstance(self.source, Told):
+            view.warnings = (*view.warnings, *self.source.warnings)
         if self._tasks is not None:
             self._tasks.follow(view.mark)
         return view

@@ -1,6 +1,7 @@
 """The SCIM side of `rosterd serve` put together: a door for each told directory, over the store's tokens and writer."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 from connectors.scim.dialects import dialect
 from connectors.scim.listener import Endpoint, Listener
 from rosterd.endpoints import endpoint
+from rosterd.heard import warnings
 from rosterd.http.database import Kept, StoreTransactions
 from rosterd.http.hearing import Ear, Heard
 from rosterd.http.ports import Grant
@@ -25,6 +27,10 @@ from store.scim.gauges import note_request
 from store.scim.tokens import token_of, used
 from store.scim.writer import Writer
 
+log = logging.getLogger("rosterd")
+
+WARN_SECONDS = 86400.0
+
 
 class Telling:
     """Every told directory of a configuration, served from `address`; `changed` is told which one is another now."""
@@ -40,16 +46,16 @@ class Telling:
         self.endpoint = ScimEndpoint(
             self._doors, StoredTokens(self._find), self._transactions, hearing=self._ear, changed=changed, now=now
         )
-        self._listening: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begins to keep what is heard."""
-        self._listening = asyncio.create_task(self._ear.listen())
+        """Begins to keep what is heard, and to warn of tokens that end."""
+        self._tasks = [asyncio.create_task(self._ear.listen()), asyncio.create_task(self._watch())]
 
     async def close(self) -> None:
         """Keeps what is left; requests are over."""
-        if self._listening is not None:
-            self._listening.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self._ear.flush()
         await asyncio.to_thread(self._end)
 
@@ -79,6 +85,13 @@ class Telling:
         if found is None or not found.valid(now()):
             return None
         return Valid(Grant(found.id, found.directory, found.label), found.digest)
+
+    async def _watch(self) -> None:
+        while True:
+            for directory in self._doors:
+                for sentence in await asyncio.to_thread(warnings, self._store, directory):
+                    log.warning("%s: %s; rosterd token rotate %s", directory, sentence, directory)
+            await asyncio.sleep(WARN_SECONDS)
 
     async def _keep(self, heard: dict[str, Heard]) -> None:
         def job(connection: Connection) -> None:

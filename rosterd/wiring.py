@@ -35,6 +35,7 @@ from reconciler.policy import (
 )
 from reconciler.report import Report
 from reconciler.sync import Progress
+from rosterd import heard
 from rosterd.comparing import compare
 from rosterd.ports import Told, as_followed, now, run_once, to_compare
 from rosterd.settings.kinds import PULLED, connector_config
@@ -246,10 +247,10 @@ class _Throwaway(SecretRef):
 
 
 @asynccontextmanager
-async def source_of(directory: DirectorySettings) -> AsyncIterator[Connector | Told]:
+async def source_of(store: Store, directory: DirectorySettings) -> AsyncIterator[Connector | Told]:
     """What a run of a directory reads: its connector; of one that tells nothing, since all is told already."""
     if directory.kind not in PULLED:
-        yield Told()
+        yield Told(heard.warnings(store, directory.id))
         return
     async with connect(directory) as connector:
         yield connector
@@ -266,7 +267,7 @@ async def run_directory(
     """
 
     policy = policy_of(settings, directory)
-    async with source_of(directory) as source:
+    async with source_of(store, directory) as source:
         return await run_once(
             store, policy, source, progress=_heeding(progress), verify=verify, apply=apply, trigger=trigger,
             verify_every=directory.verify_every, identity=identity_of(directory),
@@ -350,9 +351,7 @@ def identity_of(directory: DirectorySettings) -> str:
 async def check_directory(settings: Settings, store: Store, directory: DirectorySettings) -> list[Finding]:
     """What the connector finds; a directory that cannot even be opened is a finding too."""
     if directory.kind not in PULLED:
-        return [
-            Finding("ok", "told", f"a {directory.kind} directory is told, not asked: there is nothing to connect to")
-        ]
+        return heard.findings(store, directory.id)
     policy = policy_of(settings, directory)
     with store.read() as connection:
         names = bound(connection, directory.id)

@@ -8,7 +8,7 @@ import pytest
 
 from store.database import connect
 from tests.acceptance.command import Rehearsal, rehearsal
-from tests.acceptance.daemon import eventually, serving, told
+from tests.acceptance.daemon import eventually, serving
 
 pytestmark = pytest.mark.acceptance
 
@@ -94,49 +94,3 @@ def test_a_missing_secret_is_an_error_before_anything_listens(tmp_path: Path) ->
         result = acme.run("serve", "--json")
     assert result.code == 1
     assert result.json["error"]["code"] == "missing_secret"
-
-
-# -- a directory that tells ---------------------------------------------------------------------------------------
-
-ADA = {
-    "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-    "userName": "ada@acme.example",
-    "name": {"givenName": "Ada", "familyName": "Lovelace"},
-    "emails": [{"value": "ada@acme.example", "type": "work", "primary": True}],
-    "active": True,
-}
-
-
-def person(name: str) -> dict[str, object]:
-    """A user of this name."""
-    address = f"{name}@acme.example"
-    return {**ADA, "userName": address, "emails": [{"value": address, "type": "work", "primary": True}]}
-
-
-def test_who_is_told_becomes_a_member_and_who_is_told_gone_leaves(tmp_path: Path) -> None:
-    acme = told(tmp_path)
-    with serving(acme) as daemon:
-        client = daemon.client("acme-scim")
-        made = client.post("/Users", json=ADA)
-        assert made.status_code == 201
-        assert made.headers["location"] == f"{daemon.endpoints['acme-scim']}/Users/{made.json()['id']}"
-        eventually(lambda: acme.roster().get("ada@acme.example", {}).get("active"))
-        off = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-               "Operations": [{"op": "Replace", "path": "active", "value": "False"}]}  # fmt: skip
-        assert client.patch(f"/Users/{made.json()['id']}", json=off).status_code in (200, 204)
-        eventually(lambda: not acme.roster()["ada@acme.example"]["active"])
-        assert client.get("/Users", params={"filter": 'userName eq "ADA@acme.example"'}).json()["totalResults"] == 1
-        assert daemon.stop().code == 0
-    assert {run["trigger"] for run in runs(acme)} == {"push"}
-
-
-def test_kill_9_after_an_answer_loses_nothing(tmp_path: Path) -> None:
-    acme = told(tmp_path)
-    with serving(acme) as daemon:
-        client = daemon.client("acme-scim")
-        for number in range(20):
-            assert client.post("/Users", json=person(f"p{number}")).status_code == 201
-        daemon.kill()
-    with serving(acme) as daemon:
-        eventually(lambda: len(acme.roster()) == 20)
-        assert daemon.stop().code == 0

@@ -260,7 +260,9 @@ def test_a_package_that_another_distribution_installs_too_is_an_error(
     file = write(tmp_path, WORKSPACE + directory("scim"))
     assert run(["--config", str(file), "check", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
-    assert [each["code"] for each in found["findings"]] == ["package_shadowed", "package_shadowed", "told"]
+    assert [each["code"] for each in found["findings"]] == [
+        "package_shadowed", "package_shadowed", "told", "never_heard", "no_token",
+    ]  # fmt: skip
     assert run(["--config", str(file), "check"]) == 1
     text = capsys.readouterr().out
     assert "the package 'store' of rosterd is also installed by: store" in text
