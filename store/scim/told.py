@@ -79,7 +79,6 @@ class Absorption:
         self._names = {key(ref) for ref in policy.refs} | set(policy.refs)
         self._leaving: dict[str, list[str]] = {}
         self._mark = 0  # the generation; 0: nothing has changed yet
-        self._planned = False
 
     def absorb(self, observation: Observation) -> None:
         """Makes it part of the mirror. Where a read begins or ends says nothing here: what is told is whole."""
@@ -110,15 +109,15 @@ class Absorption:
         if not self._mark:
             sql = (
                 "UPDATE directory SET generation = generation + 1, users_complete_at = ?, groups_complete_at = ?,"
-                " complete_at = ? WHERE id = ? RETURNING generation, policy_digest"
+                " complete_at = ? WHERE id = ? RETURNING generation"
             )
             given = (self._now, self._now, self._now, self._directory)
             row = self._run.one(sql, *given)
             if row is None:
                 directory_row(self._connection, self._directory)
                 row = self._run.one(sql, *given)
-            # Before the first plan, which compares everybody, marking people would be writing for nobody.
-            self._mark, self._planned = row[0], bool(row[1])
+            # Marked before the first plan, too: that one compares everybody of a view that may be older than this.
+            self._mark = row[0]
             self._void_basis()
         return self._mark
 
@@ -129,8 +128,7 @@ class Absorption:
         self._run.run(sql, self._directory, ours, deriving(ours))
 
     def _pending(self, ids: Iterable[str]) -> None:
-        if self._planned:
-            self._run.each(_PENDING, [(self._directory, one, self._mark) for one in ids])
+        self._run.each(_PENDING, [(self._directory, one, self._mark) for one in ids])
 
     # -- people ---------------------------------------------------------------------------------------------------
 
@@ -203,7 +201,7 @@ class Absorption:
     def _concerns(self, external_id: str, matched: str) -> None:
         """The person themselves, and who shares their key."""
         self._pending([external_id])
-        if self._planned and matched:
+        if matched:
             sql = (
                 "SELECT external_id FROM mirror_user WHERE directory = ? AND match_key = ? AND state = 'active'"
                 " AND external_id <> ?"
@@ -265,8 +263,7 @@ class Absorption:
             or self._run.one(bound, self._directory, group)
         ):
             concerned = rebind(self._connection, self._policy)
-            if self._planned:
-                mark_below(self._connection, self._directory, concerned, self._mark)
+            mark_below(self._connection, self._directory, concerned, self._mark)
 
     def _joined(self, group: str, ids: Sequence[str], *, nested: bool) -> None:
         if BETWEEN in group:
@@ -311,5 +308,5 @@ class Absorption:
                 self._directory, group,
             )  # fmt: skip
         self._pending(dict.fromkeys(member for nested, member, _ in edges if not nested))
-        if inner := {member for nested, member, _ in edges if nested and self._planned}:
+        if inner := {member for nested, member, _ in edges if nested}:
             mark_below(self._connection, self._directory, inner, mark)

@@ -1,4 +1,4 @@
-"""A directory that tells, over HTTP to a running daemon: what was answered is done, and survives; nobody else sees it."""
+"""A directory that tells, over HTTP to a running daemon: what was answered is done, and nobody else sees it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
