@@ -27,7 +27,7 @@ QUARANTINE = timedelta(hours=24)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-class Health(Frozen, frozen=True):
+class Health(Frozen, frozen=True, omit_defaults=False):  # who reads a report finds every key
     """The health of a directory. Times are RFC 3339 in UTC.
 
     `failures` are those in a row, since `since`; nothing is scheduled before `until`, and nothing at all while paused.
@@ -109,12 +109,12 @@ def sentence(health: Health) -> str:
     return f"{health.state} until {until}; {reads} failed since {_spoken(health.since)}: {health.message}"
 
 
-def age(health: Health, now: str) -> str:
+def age(health: Health, now: str, *, word: str = "before") -> str:
     """ "everything was last read whole 3 hours before (2026-11-21 07:00:00 UTC)"; at `now`, or never."""
     if health.last_complete is None:
         return "everything was never read whole"
     seconds = int((datetime.fromisoformat(now) - datetime.fromisoformat(health.last_complete)).total_seconds())
-    when = next((f"{seconds // size} {name}{'s' * (seconds // size != 1)} before" for name, size in _UNITS
+    when = next((f"{seconds // size} {name}{'s' * (seconds // size != 1)} {word}" for name, size in _UNITS
                  if seconds >= size), "just now")  # fmt: skip
     return f"everything was last read whole {when} ({_spoken(health.last_complete)})"
 

@@ -372,4 +372,4 @@ def _how_it_goes(store: Store, directory: str) -> Iterator[Finding]:
         fix = f"once that is corrected: rosterd sync {directory}, which always tries"
         yield Finding("warning", f"directory_{health.state}", f"reading it is {wrong}", fix)
     if health.last_complete is not None:
-        yield Finding("ok", "last_complete", age(health, now()))
+        yield Finding("ok", "last_complete", age(health, now(), word="ago"))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -154,17 +155,24 @@ def _compare(
 def _attempt(
     settings: "Settings", store: "Store", directory: "DirectorySettings", *, verify: bool, silent: bool
 ) -> "Report | Failed":
+    from msgspec.structs import replace
+
+    from reconciler.errors import StoreError
     from reconciler.report import Report
     from reconciler.sync import Mode
     from rosterd.ports import now
+    from store.health import health_of
 
     began = now()
     try:
         return run(settings, store, directory, verify=verify, silent=silent)
     except RunError as error:
         mode: Mode = "full" if verify else "incremental"
-        return Failed(error, Report("", directory.workspace, directory.id, "manual", mode, "failed", began, now(),
-                                    error=error.as_dict()))  # fmt: skip
+        report = Report("", directory.workspace, directory.id, "manual", mode, "failed", began, now(),
+                        error=error.as_dict())  # fmt: skip
+        with suppress(StoreError):  # which may be what went wrong
+            report = replace(report, health=health_of(store, directory.id))
+        return Failed(error, report)
 
 
 def print_report(settings: "Settings", store: "Store", report: "Report", *, as_json: bool) -> None:

@@ -124,6 +124,7 @@ def test_a_directory_that_cannot_begin_is_a_failed_report_among_several(tmp_path
     assert checked.code == 1
     assert not holds(checked.json, CHECK)["ok"]
     assert (text.code, "error: google: " in text.err) == (1, True)
+    assert second["health"] == {**first["health"], "last_complete": None}
 
 
 @pytest.mark.parametrize(

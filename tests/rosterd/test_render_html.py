@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from html.parser import HTMLParser
 from itertools import count, islice
 
+from reconciler.health import Health
 from reconciler.report import ActionRow, Cause, Complete, Report
 from rosterd.render.html import report_html
 from tests.rosterd.reports import counts, report, row
@@ -108,3 +109,16 @@ def test_actions_stream() -> None:
     pieces = list(islice(report_html(FULL, endless), 200))
     assert len(pieces) == 200
     assert next(endless).seq < 20_000
+
+
+def test_the_health_of_the_directory_is_on_the_page() -> None:
+    health = Health(
+        "paused", 1, "2026-11-21T09:00:00.000Z", None, "directory_refused", "<b>no</b>", "2026-11-21T08:00:00.000Z"
+    )
+    found = page(report(health=health))[1].text
+    assert (
+        "acme-okta is paused until a person corrects it; 1 read failed since 2026-11-21 09:00:00 UTC: <b>no</b>"
+        in found
+    )
+    assert "everything was last read whole 2 hours before (2026-11-21 08:00:00 UTC)" in found
+    assert "everything was never read whole" in page(report(health=Health()))[1].text

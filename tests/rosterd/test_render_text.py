@@ -4,8 +4,10 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from rich.console import Console, RenderableType
 
+from reconciler.health import Health
 from reconciler.report import Cause, Complete
 from rosterd.render.text import report_text, summary_table
 from tests.rosterd.reports import counts, report, row
@@ -90,3 +92,32 @@ def test_the_list_of_runs_has_a_line_for_each() -> None:
     text = printed([summary_table([report(counts=counts(create=1234)), report(planned_only=True)])])
     assert "1,234" in text
     assert [word in text for word in ("succeeded", "planned", "1.65")] == [True] * 3
+
+
+FAILING = Health(
+    "quarantined", 12, "2026-11-20T10:00:00.000Z", "2026-11-22T10:00:02.000Z", "directory_unavailable", "503 from Okta",
+    "2026-11-20T09:00:00.000Z",
+)  # fmt: skip
+
+
+QUARANTINED = (
+    "acme-okta is quarantined until 2026-11-22 10:00:02 UTC; 12 reads in a row failed since 2026-11-20 10:00:00 UTC:"
+    " 503 from Okta"
+)
+
+
+@pytest.mark.parametrize(
+    ("health", "lines"),
+    [
+        (Health(), ["everything was never read whole"]),
+        (Health(last_complete="2026-11-21T10:00:01.000Z"),
+         ["everything was last read whole just now (2026-11-21 10:00:01 UTC)"]),
+        (FAILING, [
+            QUARANTINED,
+            "everything was last read whole 1 day before (2026-11-20 09:00:00 UTC)",
+        ]),
+    ],
+)  # fmt: skip
+def test_every_report_says_how_old_the_last_whole_read_is(health: Health, lines: list[str]) -> None:
+    text = printed(report_text(report(health=health), []), width=200)
+    assert [line for line in text.splitlines() if line in lines] == lines

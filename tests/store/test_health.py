@@ -1,5 +1,7 @@
 """The health of a directory across runs, on both databases."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from connectors.base import Refused, Unavailable
@@ -60,3 +62,33 @@ def test_what_is_kept_is_read_back(store: Store) -> None:
     keep_health(store, DIRECTORY, known)
     assert health_of(store, DIRECTORY) == known
     assert health_of(store, "unknown") == Health()
+
+
+def test_ten_failures_slow_it_down_to_one_try_a_day_and_one_whole_read_ends_it(store: Store) -> None:
+    directory = Directory("ada")
+    sync(store, directory)
+    directory.error = Unavailable("Okta answered 503")
+    states = [sync(store, directory).health for _ in range(11)]
+    assert [each and each.state for each in states] == [*["failing"] * 9, "quarantined", "quarantined"]
+    last = states[-1]
+    assert last is not None
+    assert last.until is not None
+    assert last.since is not None
+    assert timedelta(hours=23) < datetime.fromisoformat(last.until) - datetime.now(UTC) <= timedelta(hours=24)
+    assert sync(store, directory, apply=False).health is not None
+    directory.error = None
+    assert sync(store, directory).health == health_of(store, DIRECTORY)
+    assert (health_of(store, DIRECTORY).state, health_of(store, DIRECTORY).failures) == ("healthy", 0)
+
+
+def test_a_plan_an_approval_and_a_failure_say_when_everything_was_last_read_whole(store: Store) -> None:
+    directory = Directory("ada")
+    first = sync(store, directory).health
+    assert first is not None
+    planned = sync(store, directory, apply=False).health
+    assert planned is not None
+    assert (planned.last_complete or "") >= (first.last_complete or "-")
+    directory.error = Refused("Okta does not accept the token")
+    failed = sync(store, directory).health
+    assert failed is not None
+    assert (failed.state, failed.last_complete) == ("paused", planned.last_complete)
