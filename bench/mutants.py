@@ -12,6 +12,7 @@ import argparse
 import ast
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,16 @@ def plain(source: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def sample(count: int) -> list[str]:
+    """So many of each module that were not run yet, or all there are; the same ones each time."""
+    chosen: list[str] = []
+    for meta in sorted((TREE / "mutants" / CODE).glob("*.py.meta")):
+        codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
+        left = sorted(name for name, code in codes.items() if code is None)
+        chosen += random.Random(meta.name).sample(left, min(count, len(left)))
+    return chosen
+
+
 def outcomes() -> dict[str, Counter[str]]:
     """Killed, survived and not run, by module."""
     found: dict[str, Counter[str]] = {}
@@ -87,6 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", help="of reconciler/, without .py")
     parser.add_argument("--anew", action="store_true", help="forget what was found before")
+    parser.add_argument("--sample", type=int, metavar="N", help="go on with so many of each module")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     if not TOOL.is_dir():
@@ -94,7 +106,7 @@ def main() -> None:
     if given.anew:
         shutil.rmtree(TREE, ignore_errors=True)
     copied()
-    wanted = [f"{CODE}.{module}.*" for module in given.modules]
+    wanted = [f"{CODE}.{module}.*" for module in given.modules] + (sample(given.sample) if given.sample else [])
     limits = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", RUN, str(TOOL), "run", "--max-children", "1", *wanted]
     subprocess.run(command, cwd=TREE, env=limits, check=False, stdout=sys.stderr)
