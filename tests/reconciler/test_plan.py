@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.decide import actions_for, plan
 from reconciler.model import Evidence
-from reconciler.plan import KINDS, Action, Plan, Step, Tally
+from reconciler.plan import KINDS, Action, Cluster, Plan, Step, Tally
 from tests.builders import by_hand, context, member, subject, suspended, user
 
 CROWD = [
@@ -99,7 +99,21 @@ def test_a_tally_counts_what_is_planned_by_step_kind_and_cluster_and_what_is_ski
 
 
 def test_a_digest_is_what_it_was_in_earlier_versions() -> None:
-    """What was approved is stored by it: a change of its making would make every approval void."""
+    """What was approved or refused is stored by it: made otherwise, every approval and refusal would be void."""
     made = Plan("acme", "okta", (Action(Step.UPDATE, "update", "ada", "ada@acme.com", "m", {"title": "a"}, {}),))
     assert made.digest == "sha256:c9d61216376047a4610eefa30951daa5456538dc3fafd2b27274190b6ee528ab"
     assert made.actions[0].digest == "f881c6a5218013a0f7e5766aa2de7406"
+    gone = msgspec.structs.replace(made.actions[0], evidence=Evidence.ABSENCE)
+    assert gone.digest == "170a1b06a72a86ff2db386a62a982b47"
+    assert Cluster(Step.DEACTIVATE, "absence", "no longer in the directory").key == "deactivate-0d90944e"
+
+
+def test_what_is_approved_together_has_a_name_of_its_own() -> None:
+    clusters = [
+        Cluster(step, evidence, cause)
+        for step in (Step.DEACTIVATE, Step.DEMOTE)
+        for evidence in ("", "absence")
+        for cause in ("a", "b")
+    ]
+    assert len({each.key for each in clusters}) == len(clusters)
+    assert {each.key.partition("-")[0] for each in clusters} == {"deactivate", "demote"}

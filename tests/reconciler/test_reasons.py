@@ -9,6 +9,7 @@ from reconciler.against import Differences, differences, differing
 from reconciler.context import Context
 from reconciler.guard import Hold
 from reconciler.match import Subject
+from reconciler.model import UserState
 from reconciler.outcome import outcome
 from reconciler.plan import Step
 from reconciler.policy import AttributeMapping, GroupView, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
@@ -309,3 +310,19 @@ def test_where_a_role_comes_from_is_asked_of_the_directory() -> None:
     assert (kept.value, kept.source) == ("admin", "kept: the directory says nothing")
     assert outcome(asked, subject("ada", user=None, member=ADA)).grant("role") is None
     assert outcome(asked, subject("ada", member=ADA)).grant("seat") is None
+
+
+@pytest.mark.parametrize(
+    ("who", "known_as"),
+    [
+        (subject("ada"), "ada@acme.com"),
+        (subject("ada", member=member("eve")), "ada@acme.com"),  # what the plan makes of it
+        (subject("ada", user=user("ada", UserState.PENDING), member=member("eve")), "eve@acme.com"),
+        (subject("ada", user=user("ada", UserState.PENDING, email="ada@home.org")), "ada@home.org"),
+        (subject("ada", user=user("ada", UserState.PENDING, email="", user_name="ada.l")), "ada.l"),
+        (subject("ada", user=user("ada", UserState.PENDING, email="", user_name="")), "ada"),
+        (subject("ada", user=None), "ada"),
+    ],
+)
+def test_what_people_know_somebody_by(who: Subject, known_as: str) -> None:
+    assert outcome(Context(policy(), ALL), who).email == known_as

@@ -46,8 +46,11 @@ def test_no_actions_is_an_empty_list_and_none_is_no_key() -> None:
 
 
 def test_changes_counts_what_would_be_written() -> None:
-    counts = Counts(seen=9, create=1, update=2, deactivate=3, skipped=4, held=5, failed=6)
-    assert msgspec.structs.replace(REPORT, counts=counts).changes == 6
+    written = ("create", "adopt", "update", "deactivate", "reactivate", "set_role", "join_team", "leave_team")
+    for kind in written:
+        assert msgspec.structs.replace(REPORT, counts=Counts(**{kind: 3})).changes == 3
+    counts = Counts(seen=9, skipped=4, held=5, failed=6, **dict.fromkeys(written, 2))
+    assert msgspec.structs.replace(REPORT, counts=counts).changes == 16
 
 
 def lines(*rows: ActionRow) -> list[dict[str, str]]:
