@@ -2,8 +2,8 @@
 walked twice by the same lines.
 
 `Read` is a simulated directory behind the real connector, over loopback. `Told` keeps SCIM resources and tells of them
-as a SCIM endpoint would: what one request changed is one observation, and a run follows (scim.py). The configuration is
-the file in examples/profiles, unchanged.
+as a SCIM endpoint would: what one request changed is one observation, and a run follows (scim.py). A third way, by real
+requests to a running daemon, is over_http.py. The configuration is the file in examples/profiles, unchanged.
 """
 
 import asyncio
@@ -203,9 +203,9 @@ class Read(Customer):
 class Told(Customer):
     """A SCIM client's directory, as its requests left it."""
 
-    def __init__(self, configured: Settings, directory: str, store: Store) -> None:
+    def __init__(self, configured: Settings, directory: str, store: Store, endpoint: Endpoint | None = None) -> None:
         super().__init__(configured, directory, store)
-        self.endpoint = Endpoint()
+        self.endpoint = endpoint or Endpoint()
         for group in self.policy.refs:
             self.endpoint.add_members(group, [])
 

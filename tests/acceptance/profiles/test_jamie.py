@@ -2,8 +2,8 @@
 
 Elsewhere, because they are about other parts:
 * "Setup shows the endpoint URL and a bearer token with step-by-step instructions per identity provider, and a
-  role-assignment step" is the console's and `rosterd token create`'s.
-* That the SCIM requests of each client come to the observations used here is the SCIM listener's.
+  role-assignment step" is in test_over_http.py as far as the command shows it, and the console's.
+* The same by real SCIM requests to a daemon is test_over_http.py.
 """
 
 from collections.abc import Iterator
@@ -76,24 +76,24 @@ def test_while_directory_sync_is_active_manual_invites_are_disabled(jamie: Custo
     assert jamie.roster() == {}
 
 
-@pytest.mark.parametrize(
-    ("said", "in_group", "role"),
-    [
-        (None, False, "member"),
-        ("", False, "member"),
-        ("member", False, "member"),
-        ("MEMBER", False, "member"),
-        ("admin", False, "admin"),
-        ("Admin", False, "admin"),
-        ("aDMIN ", False, "admin"),
-        ("owner", False, "member"),
-        (None, True, "admin"),
-        ("", True, "admin"),
-        ("member", True, "admin"),
-        ("admin", True, "admin"),
-        ("owner", True, "admin"),
-    ],
-)
+EITHER = [
+    (None, False, "member"),
+    ("", False, "member"),
+    ("member", False, "member"),
+    ("MEMBER", False, "member"),
+    ("admin", False, "admin"),
+    ("Admin", False, "admin"),
+    ("aDMIN ", False, "admin"),
+    ("owner", False, "member"),
+    (None, True, "admin"),
+    ("", True, "admin"),
+    ("member", True, "admin"),
+    ("admin", True, "admin"),
+    ("owner", True, "admin"),
+]
+
+
+@pytest.mark.parametrize(("said", "in_group", "role"), EITHER)
 def test_admin_from_either_source_wins(jamie: Customer, said: JSON, in_group: bool, role: str) -> None:
     """Everyone is `member`; `admin` comes from a mapped group or from the attribute `jamie_role` (case-insensitive:
     `admin` → admin; `member`, empty or missing → member). Admin from either source wins."""

@@ -1,7 +1,7 @@
 """Jiminny, sentence by sentence and row by row: SCIM from Entra (a plan without recorder_and_voice) and from Okta (a
 plan with everything) by what they tell, and an Okta org that is read.
 
-Elsewhere: that the requests of Entra and Okta come to the observations used here is the SCIM listener's.
+Elsewhere: the same by real requests to a daemon, test_over_http.py.
 """
 
 from collections.abc import Iterator
@@ -53,14 +53,24 @@ def update(of: Customer, before: str, sent: JSON) -> str:
 # -- the table ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("sent", "after"),
-    [
-        pytest.param(ABSENT, "analyst / user", id="create | none"),
-        pytest.param(["recorder", "admin"], "recorder / admin", id="create | recorder, admin"),
-        pytest.param(["pilot"], "analyst / user", id="create | pilot"),
-    ],
-)
+CREATE = [
+    pytest.param(ABSENT, "analyst / user", id="create | none"),
+    pytest.param(["recorder", "admin"], "recorder / admin", id="create | recorder, admin"),
+    pytest.param(["pilot"], "analyst / user", id="create | pilot"),
+]
+UPDATE = [
+    pytest.param(["manager"], "recorder / user", "recorder / manager", id="manager"),
+    pytest.param(["listener"], "recorder / admin", "listener / user", id="listener"),
+    pytest.param(["listener", "admin"], "recorder / user", "listener / user", id="listener, admin"),
+    pytest.param(["user"], "recorder / admin", "recorder / user", id="user"),
+    pytest.param(["pilot", "navigator"], "recorder / admin", "recorder / admin", id="pilot, navigator"),
+    pytest.param(["ADMIN"], "recorder / user", "recorder / admin", id="ADMIN"),
+    pytest.param(ABSENT, "recorder / admin", "recorder / admin", id="none (attribute absent)"),
+    pytest.param(["recorder_and_voice"], "analyst / user", "analyst / user", id="plan without recorder_and_voice"),
+]
+
+
+@pytest.mark.parametrize(("sent", "after"), CREATE)
 def test_rows_of_create(jiminny: Customer, sent: JSON, after: str) -> None:
     jiminny.hire("ada", said=sent)
     jiminny.sync()
@@ -68,19 +78,7 @@ def test_rows_of_create(jiminny: Customer, sent: JSON, after: str) -> None:
     jiminny.again()
 
 
-@pytest.mark.parametrize(
-    ("sent", "before", "after"),
-    [
-        pytest.param(["manager"], "recorder / user", "recorder / manager", id="manager"),
-        pytest.param(["listener"], "recorder / admin", "listener / user", id="listener"),
-        pytest.param(["listener", "admin"], "recorder / user", "listener / user", id="listener, admin"),
-        pytest.param(["user"], "recorder / admin", "recorder / user", id="user"),
-        pytest.param(["pilot", "navigator"], "recorder / admin", "recorder / admin", id="pilot, navigator"),
-        pytest.param(["ADMIN"], "recorder / user", "recorder / admin", id="ADMIN"),
-        pytest.param(ABSENT, "recorder / admin", "recorder / admin", id="none (attribute absent)"),
-        pytest.param(["recorder_and_voice"], "analyst / user", "analyst / user", id="plan without recorder_and_voice"),
-    ],
-)
+@pytest.mark.parametrize(("sent", "before", "after"), UPDATE)
 def test_rows_of_update(jiminny: Customer, sent: JSON, before: str, after: str) -> None:
     assert update(jiminny, before, sent) == after
 

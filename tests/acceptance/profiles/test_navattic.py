@@ -2,7 +2,8 @@
 
 Elsewhere, because it is about other parts:
 * The command that asks about a removed mapping is tests/acceptance/test_mappings.py.
-* That the SCIM requests of each provider come to the observations used here is the SCIM listener's.
+* The same by real SCIM requests to a daemon is test_over_http.py; each provider's own requests are
+  tests/acceptance/scim.
 """
 
 from collections.abc import Iterator

@@ -1,10 +1,8 @@
 """A set-up as WorkOS offers it, sentence by sentence: JumpCloud by what it tells, and Okta read by its connector.
 
-Elsewhere, because they are about other parts:
-* "Each has an endpoint URL and a bearer token, both shown at creation" and "endpoints may carry a label of the
-  customer's choice" are of `rosterd token create` and the SCIM listener.
-* "The identity provider tests the connection" and how soon a request's change is in the workspace are of the SCIM
-  listener; here a run follows each request, as the listener lets it.
+Elsewhere, because a running daemon is needed:
+* "Each has an endpoint URL and a bearer token, both shown at creation", "endpoints may carry a label of the customer's
+  choice", "the identity provider tests the connection" and "in real time" are in test_over_http.py.
 """
 
 from collections.abc import Iterator
