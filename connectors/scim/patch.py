@@ -19,7 +19,7 @@ from reconciler.query import Compare, Filter, Kind, Or
 
 SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 MOST_OPERATIONS = 10_000
-MOST_LOOKED_AT = 500_000  # values of attributes, in all operations of a request: about a second
+MOST_LOOKED_AT = 250_000  # values of attributes, in all operations of a request: under a second
 
 Op = Literal["add", "replace", "remove"]
 _OPS: dict[str, Op] = {"add": "add", "replace": "replace", "remove": "remove"}
