@@ -1,6 +1,7 @@
 """Which page of which resources a list or search asks for: in a query or in a SearchRequest (RFC 7644 §3.4.2, §3.4.3),
 by index or by cursor (RFC 9865)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from connectors.scim.project import Projection, projection
 from reconciler.model import Frozen
 from reconciler.query import Kind
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
 _FURTHEST = 2**53  # beyond it no store counts; nobody has as many resources
 
 
@@ -110,12 +112,11 @@ def _integer(told: Mapping[str, Any], name: str, default: int, scim_type: str) -
     value = told.get(name)
     if value is None or value == "":
         return default
-    try:
-        if isinstance(value, bool) or not isinstance(value, (str, int)):
-            raise ValueError(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         return int(value)
-    except ValueError as error:
-        raise ScimError(400, f"{name} has to be a whole number, not {str(value)[:40]!r}", scim_type) from error
+    raise ScimError(400, f"{name} has to be a whole number, not {str(value)[:40]!r}", scim_type)
 
 
 def _descending(order: str, call: Call) -> bool:

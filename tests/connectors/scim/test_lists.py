@@ -51,8 +51,10 @@ def test_paging_by_index(client: Client, query: str, page: list[int], start: int
     assert answer.json["startIndex"] == start
 
 
-@pytest.mark.parametrize("query", ["count=x", "startIndex=1.5", "startIndex=x", "count=" + "9" * 5000,
-                                   "sortBy=userName&sortOrder=upwards"])  # fmt: skip
+@pytest.mark.parametrize("query", [
+    "count=x", "count=1_0", "count=١", "startIndex=1.5", "startIndex=x", "count=" + "9" * 5000,
+    "sortBy=userName&sortOrder=upwards",
+])  # fmt: skip
 def test_parameters_that_mean_nothing(client: Client, query: str) -> None:
     answer = client.get(f"/Users?{query}")
     assert (answer.status, answer.scim_type) == (400, "invalidValue")

@@ -3,6 +3,7 @@
 from itertools import count
 from typing import Any
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from reconciler.policy import Policy
 from store import Store
 from tests.builders import policy
 from tests.connectors.scim.client import Client
-from tests.connectors.scim.test_laws import IDS, STEPS
+from tests.connectors.scim.test_laws import IDS, JSON, METHOD, PATHS, QUERIES, STEPS
 from tests.store.scim.endpoints import request
 
 NUMBERS = count(1)
@@ -77,3 +78,17 @@ def test_over_the_store_as_in_memory(
         ]
         seen = [(each.status, each.json, each.headers, each.changed, each.leniencies) for each in answers]
         assert seen[1] == seen[0], (method, target, sent)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(METHOD, PATHS, QUERIES, JSON)
+def test_any_request_has_an_answer_over_the_store(
+    store: Store, method: str, path: str, query: list[tuple[str, str]], sent: Any
+) -> None:
+    """No text, number or depth that a client can send is more than a database can be asked."""
+    client = OverStore(store, policy(directory=f"listened-{next(NUMBERS)}"), "generic", strict=False)
+    client.group("Eng", client.user("ada"))
+    for named, body in ((query, None), ([], sent)):
+        encoded = b"" if body is None else msgspec.json.encode(body)
+        asked = Request(method, path, tuple(named), {"content-type": "application/json"}, encoded)
+        assert client.listener.answer(asked, client.memory, "2026-11-21T09:00:00.000Z").status in range(200, 502)
