@@ -27,6 +27,8 @@ class Readers:
         with translated(self._store.engine):
             connection: Connection | None = getattr(self._local, "connection", None)
             if connection is None or connection.closed or connection.invalidated:
+                if connection is not None:
+                    connection.close()
                 connection = self._local.connection = self._opened()
             with connection.begin() as transaction:
                 try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from reconciler.errors import RunError
 from reconciler.report import Report
 from rosterd.daemon.pace import Wakes, again, back_off, rest
-from rosterd.http.scim import told
+from rosterd.faults import told
 
 log = logging.getLogger("rosterd.daemon")
 

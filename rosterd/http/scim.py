@@ -7,7 +7,6 @@ is kept (store). Tokens, bodies and queries are never logged.
 import logging
 import re
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
@@ -16,6 +15,7 @@ from connectors.scim.errors import ScimError
 from connectors.scim.exchange import refused
 from connectors.scim.listener import Listener, Request, Response
 from reconciler.errors import StoreError
+from rosterd.faults import told
 from rosterd.http.bounds import Gone, Receive, Scope, Send, body_of, respond
 from rosterd.http.ports import Grant, Hearing, Tokens, Transactions
 from rosterd.http.rate import Bucket
@@ -90,7 +90,10 @@ class ScimEndpoint:
             response = refused(ScimError(500, "this is a fault of rosterd's, which its log tells more about"))
         if visit is not None:
             self._note(visit, response)
-        await respond(send, response.status, response.body, response.headers)
+        try:
+            await respond(send, response.status, response.body, response.headers)
+        except TimeoutError:  # the server closes a connection whose answer did not get through
+            log.warning("a SCIM client did not read its answer")
 
     async def _let_in(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Visit:
         """
@@ -193,10 +196,3 @@ def _of_store(error: StoreError) -> ScimError:
         return ScimError(400, "a text holds a character that cannot be kept: NUL, or half of one", "invalidValue")
     log.warning("a SCIM request has to be sent again: %s", error)
     return ScimError(503, "rosterd cannot write just now: send it again", headers=(("Retry-After", BUSY_SECONDS),))
-
-
-def told(error: BaseException) -> str:
-    """What kind of exception it is and where it came from; not its text, which may hold what a client sent."""
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
-    places = " < ".join(f"{'/'.join(f.filename.split('/')[-2:])}:{f.lineno} {f.name}" for f in reversed(frames))
-    return f"{type(error).__name__} at {places}"

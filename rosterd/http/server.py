@@ -197,6 +197,7 @@ def _configuration(app: App) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # a request that is none is its sender's trouble
         access_log=False,
         proxy_headers=False,
         server_header=False,

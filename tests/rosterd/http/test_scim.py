@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.errors import StoreError
 from rosterd.http.bounds import MOST_BYTES
+from store.database import REFUSED_VALUE
 from tests.rosterd.http.doors import ACME, LABELLED, OTHER, Doors, Failing
 
 USERS = "/scim/v2/acme-scim/Users"
@@ -122,6 +123,33 @@ def test_a_search_by_post_only_reads() -> None:
     assert doors.transactions.writes == 0
 
 
+def test_a_head_is_a_get_whose_body_the_server_leaves_out() -> None:
+    doors = Doors()
+    assert asked("HEAD", doors=doors).status_code == 200
+    assert doors.transactions.reads == 1
+
+
+@pytest.mark.parametrize(("below", "quick"), [
+    ("Users/7", True),
+    ("Users", True),
+    ("Users?count=100&startIndex=101", True),
+    ('Users?filter=userName eq "ada@acme.com"', True),
+    ('Users?filter=urn:ietf:params:scim:schemas:core:2.0:User:userName EQ "ada"', True),
+    ('Users?filter=externalId eq "x" and active eq true', True),
+    ('Users?filter=emails[type eq "work"].value eq "x"', True),
+    ('Groups?filter=displayName eq "x"&excludedAttributes=members', True),
+    ('Users?filter=userName eq "x" or title eq "y"', False),
+    ('Users?filter=userName sw "x"', False),
+    ('Users?filter=title eq "x"', False),
+    ('Users?filter=not (userName eq "x")', False),
+    ("Users?sortBy=title", False),
+])  # fmt: skip
+def test_what_no_index_serves_does_not_stand_in_the_way_of_what_one_does(below: str, quick: bool) -> None:
+    doors = Doors()
+    assert asked(path=f"/scim/v2/acme-scim/{below}", doors=doors).status_code == 200
+    assert doors.transactions.quick == [quick]
+
+
 # -- bounds -------------------------------------------------------------------------------------------------------
 
 
@@ -184,6 +212,16 @@ def test_a_fault_is_a_scim_error_without_its_text_in_answer_or_log(caplog: pytes
     assert "doors.py" in caplog.text
     assert "ada@acme.com" not in caplog.text + response.text
     assert ACME not in caplog.text
+
+
+def test_a_text_that_no_database_keeps_is_the_clients() -> None:
+    class Unstorable(Failing):
+        error = StoreError("the store refused: NUL")
+
+    Unstorable.error.code = REFUSED_VALUE
+    response = asked("POST", doors=Doors(Unstorable), content=b"{}")
+    assert response.status_code == 400
+    assert response.json()["scimType"] == "invalidValue"
 
 
 def test_a_store_that_is_busy_is_503_and_asks_to_come_again() -> None:
