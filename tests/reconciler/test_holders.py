@@ -9,7 +9,7 @@ from reconciler.decide import actions_for
 from reconciler.holders import with_stays
 from reconciler.match import Subject
 from reconciler.model import Member
-from reconciler.policy import RoleAxis
+from reconciler.policy import RoleAxis, RoleSource
 from tests.builders import by_hand, context, gone, member, policy, subject, suspended, user, view
 
 
@@ -133,3 +133,15 @@ def test_each_axis_keeps_its_own_last_holder() -> None:
     bob = subject("bob", member=member("bob", roles={"role": "member", "billing": "payer"}))
     found = with_stays(asked, lambda axis: [ada] if axis.axis == "role" else [bob], lambda: [ada, bob])
     assert found.stays == {member("ada").id: frozenset({"role"}), member("bob").id: frozenset({"billing"})}
+
+
+def test_what_is_not_done_about_one_axis_says_nothing_about_the_other() -> None:
+    """Ada's desk stays, for its group was not read whole; that she is admin no longer is believed."""
+    desk = RoleAxis("a desk", ("shared", "own"), "shared")
+    sources = (*policy().sources, RoleSource("a desk", groups=(("Owners", "own"),)))
+    asked = context(view("Admins", "Owners", unknown=("Owners",)), axes=(*policy().axes, desk), sources=sources)
+    ada = subject("ada", member=member("ada", roles={"role": "admin", "a desk": "own"}))
+    assert [(each.after, each.state) for each in actions_for(asked, ada)] == [
+        ({"a desk": "shared"}, "skipped"), ({"role": "member"}, "planned"),
+    ]  # fmt: skip
+    assert with_stays(asked, lambda _: [ada], lambda: [ada]).stays == {member("ada").id: frozenset({"role"})}

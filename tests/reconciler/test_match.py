@@ -61,7 +61,10 @@ def test_matched(facts: dict[str, Any], expected: Match) -> None:
         ),
         pytest.param({"other": member("bob")}, "linked_elsewhere", "belongs to okta/bob", id="linked to somebody here"),
         pytest.param(
-            {"member": ADA, "other": HAND}, "linked_elsewhere", "a member added by hand", id="rename onto a member"
+            {"member": ADA, "other": HAND},
+            "linked_elsewhere",
+            "belongs to a member added by hand",
+            id="rename onto a member",
         ),
         pytest.param(
             {"member": ADA, "other": LEAVER, "other_left": True},
