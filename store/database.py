@@ -21,6 +21,7 @@ REFUSED_VALUE = "refused_value"
 _ADVICE = (
     ("locked", "database_locked", "another process is writing; wait for it, or stop it"),
     ("busy", "database_locked", "another process is writing; wait for it, or stop it"),
+    ("deadlock detected", "deadlock", "two writers waited for each other: run again"),
     ("disk is full", "disk_full", "free space on the disk that holds the database and run again"),
     ("no space left", "disk_full", "free space on the disk that holds the database and run again"),
     ("readonly", "read_only", "make the database file and its folder writable"),

@@ -53,3 +53,12 @@ def heard(connection: Connection, directory: str) -> Hearsay:
         None if state is None else state[0], counts.get("User", 0), counts.get("Group", 0),
         tuple(Leniency(*row) for row in run.all(used, directory)),
     )  # fmt: skip
+
+
+def forget(connection: Connection, directory: str) -> None:
+    """Takes away what a directory's clients told, its tokens and its counts. The mirror and the members stay."""
+    run = Statements(connection)
+    numbers = "(SELECT no FROM scim_resource WHERE directory = ?)"
+    run.run(f"DELETE FROM scim_member WHERE group_no IN {numbers}", directory)
+    for table in ("scim_email", "scim_resource", "scim_token", "scim_leniency", "scim_state"):
+        run.run(f"DELETE FROM {table} WHERE directory = ?", directory)

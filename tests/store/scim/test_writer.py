@@ -1,18 +1,20 @@
 """One thread that writes for many: together, apart in what fails, and on the disk before anybody is told."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
 from reconciler.errors import StoreError
-from store import Store
+from store import Store, database, open_store
 from store.database import scalar
 from store.scim.tokens import Token, keep_token, token_of
-from store.scim.writer import MOST, Undo, Writer
+from store.scim.writer import MOST, Busy, Undo, Writer
+from tests.databases import Postgres
 
 NOW = "2026-11-21T10:00:00.000Z"
 
@@ -139,3 +141,91 @@ def test_closing_does_what_waits(store: Store) -> None:
     assert [future.result(0) for future in futures] == [f"t{number}" for number in range(200)]
     with store.read() as connection:
         assert scalar(connection, "SELECT count(*) FROM scim_token") == 200
+
+
+def test_too_many_are_refused_at_once(store: Store) -> None:
+    with Writer(store, waiting=2) as writer:
+        hold, begun = threading.Event(), threading.Event()
+
+        def holding(_: Connection) -> None:
+            begun.set()
+            hold.wait(10)
+
+        jobs = [writer.submit(holding)]
+        assert begun.wait(10)
+        jobs += [writer.submit(lambda _: None), writer.submit(lambda _: None)]
+        with pytest.raises(Busy, match="2 requests wait"):
+            writer.submit(lambda _: None)
+        hold.set()
+        assert not wait(jobs, 10).not_done
+
+
+def test_a_writer_that_is_closed_takes_nothing_more(store: Store) -> None:
+    writer = Writer(store)
+    writer.close()
+    writer.close()
+    with pytest.raises(Busy, match="stopping"):
+        writer.submit(keeping("late"))
+
+
+def test_a_database_that_another_process_holds_is_waited_for(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    opened = open_store(sqlite_url)
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    with Writer(opened) as writer:
+        other.execute("BEGIN IMMEDIATE")
+        jobs = [writer.submit(keeping(name)) for name in "ab"]
+        for job in jobs:
+            with pytest.raises(StoreError) as caught:
+                job.result(10)
+            assert caught.value.code == "database_locked"
+        other.execute("ROLLBACK")
+        assert writer.submit(keeping("c")).result(10) == "c"
+    other.close()
+    assert there(opened, "c")
+    assert not there(opened, "a")
+    opened.close()
+
+
+def test_a_full_disk_fails_the_jobs_and_not_the_writer(sqlite_url: str) -> None:
+    opened = open_store(sqlite_url)
+
+    def too_much(connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {_pages(connection) + 2}")
+        try:
+            for number in range(100):
+                keeping(f"{number}" + "x" * 5000)(connection)
+        finally:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+
+    with Writer(opened) as writer:
+        with pytest.raises(StoreError) as caught:
+            writer.submit(too_much).result(10)
+        assert caught.value.code == "disk_full"
+        assert writer.submit(keeping("a")).result(10) == "a"
+    assert there(opened, "a")
+    opened.close()
+
+
+def _pages(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA page_count").scalar() or 0)
+
+
+def test_a_connection_that_the_server_closed_is_made_anew(postgres: Postgres, postgres_url: str) -> None:
+    opened = open_store(postgres_url)
+    with Writer(opened) as writer:
+        writer.submit(keeping("a")).result(10)
+        postgres.disconnect()
+        assert writer.submit(keeping("b")).result(10) == "b"
+        tries: list[int] = []
+
+        def cut(connection: Connection) -> str:
+            tries.append(1)
+            if len(tries) == 1:
+                postgres.disconnect()
+            return str(keeping("c")(connection))
+
+        assert writer.submit(cut).result(10) == "c"
+        assert len(tries) == 2
+    assert all(there(opened, name) for name in "abc")
+    opened.close()
