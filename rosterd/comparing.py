@@ -7,6 +7,7 @@ were resolved and everything that is pending stay as they are, and no lease is n
 from collections.abc import Iterator
 
 from connectors.base import Connector
+from connectors.scim.observe import observed
 from reconciler.against import Comparison, Differences
 from reconciler.context import Context
 from reconciler.guard import judge
@@ -17,18 +18,19 @@ from reconciler.outcome import outcome
 from reconciler.policy import Policy
 from reconciler.report import Complete
 from reconciler.sync import Progress
-from rosterd.ports import as_followed, now
+from rosterd.ports import Told, as_followed, now
 from store.database import Store
 from store.gauges import gauges
 from store.mirror import bound
+from store.scim.rederive import Rederivation
 from store.scratch import copies
 from store.snapshot import View
 from store.staging import Staging
 
 
 async def compare(
-    store: Store, policies: tuple[Policy, Policy], connector: Connector, *, progress: Progress, identity: str,
-    against: str,
+    store: Store, policies: tuple[Policy, Policy], connector: Connector | Told, *, progress: Progress,
+    identity: str, against: str,
 ) -> Comparison:  # fmt: skip
     """What the second policy would make of everybody that the first does not; `against` is how people call it. Either
     is followed as a sync would: with the team mappings that earlier ones followed and it has no longer.
@@ -65,12 +67,16 @@ def wanted(policies: tuple[Policy, Policy], known: dict[str, str]) -> Wanted:
 
 
 async def _read(
-    stores: tuple[Store, Store], policies: tuple[Policy, Policy], connector: Connector, *, progress: Progress,
+    stores: tuple[Store, Store], policies: tuple[Policy, Policy], connector: Connector | Told, *, progress: Progress,
     identity: str,
 ) -> Complete:  # fmt: skip
+    pairs = [*zip(stores, policies, strict=True)]
+    if isinstance(connector, Told):
+        complete, _ = (Rederivation(each, policy, now, observe=observed).promote() for each, policy in pairs)
+        return complete
     with stores[0].read() as connection:
         asked = wanted(policies, bound(connection, policies[0].directory))
-    staged = [Staging(each, policy, now, identity=identity) for each, policy in zip(stores, policies, strict=True)]
+    staged = [Staging(each, policy, now, identity=identity) for each, policy in pairs]
     try:
         async for observation in connector.pull(asked):
             progress("pull", max(each.take(observation) for each in staged), None)

@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
 from connectors.base import Connector
+from connectors.scim.observe import observed
 from reconciler.changes import EVERYBODY, NOBODY, Touched
 from reconciler.guard import Gauges
 from reconciler.health import Health, after, check_due
 from reconciler.model import Observation, Questions, Wanted
 from reconciler.policy import Policy
-from reconciler.report import Complete, Report, Transport
+from reconciler.report import Report, Transport
 from reconciler.sync import Absorber, Job, Mode, Progress, Source, sync
 from store.database import Store
 from store.gauges import gauges
@@ -24,6 +25,7 @@ from store.mappings import with_retired
 from store.mirror import cursor_of, meanings, peek
 from store.policies import since, unread
 from store.runs import RunTasks
+from store.scim.rederive import Rederivation
 from store.snapshot import View
 from store.staging import Staging
 
@@ -95,26 +97,6 @@ class Told:
             yield nothing
 
 
-class Absorbed:
-    """The `Absorber` of a run of a directory that tells: each request was absorbed in its own transaction, so
-    the mirror is whole."""
-
-    def take(self, observation: Observation) -> int:  # noqa: ARG002 - the protocol's argument
-        """Nothing comes."""
-        return 0
-
-    def questions(self, *, thorough: bool) -> Iterator[Questions]:  # noqa: ARG002 - the protocol's argument
-        """Nothing is missing."""
-        yield from ()
-
-    def promote(self) -> Complete:
-        """Everything that was told is in the mirror."""
-        return Complete(users=True, groups=True, memberships=True)
-
-    def discard(self) -> None:
-        """There is nothing to forget."""
-
-
 class RunPorts:
     """Everything one run needs from the outside; without a connector it reads nothing."""
 
@@ -152,7 +134,9 @@ class RunPorts:
     def absorber(self) -> Absorber:
         """A staging area for one pull; for what was told, none."""
         if isinstance(self.source, Told):
-            return Absorbed()
+            return Rederivation(
+                self._store, self._policy, self._clock, self._held, observe=observed, touched=self._touched
+            )
         return Staging(
             self._store, self._policy, self._clock, self._held, identity=self._identity, touched=self._touched
         )

@@ -27,6 +27,8 @@ _COPIED = {
     "binding": _OF_DIRECTORY,
     "mapping": _OF_DIRECTORY,
     "policy": _OF_DIRECTORY,
+    "scim_resource": _OF_DIRECTORY,
+    "scim_member": "group_no IN (SELECT no FROM scim_resource WHERE directory = :d)",
     "member": "workspace = :w",
     "member_role": _OF_MEMBER,
     "team": "workspace = :w",

@@ -53,12 +53,10 @@ def plan(
       rosterd plan acme-okta --against rosterd.new.toml
       rosterd plan acme-okta --full --json | jq .counts
     """
-    from rosterd.wiring import require_pulled, require_secrets
+    from rosterd.wiring import require_secrets
 
     settings = settings_of(context)
     wanted = directory_named(settings, directory)
-    if against is not None:
-        require_pulled(wanted)
     require_secrets(settings, (wanted,))
     with opened(settings) as store:
         if against is not None:

@@ -51,7 +51,7 @@ class StoreTransactions:
                 raise Undo(response)
             return response
 
-        return await asyncio.wrap_future(self._writer.submit(job))
+        return await asyncio.wrap_future(self._writer.submit(job, directory=directory))
 
     def close(self) -> None:
         """Ends the threads."""

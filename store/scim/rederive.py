@@ -139,11 +139,13 @@ class Rederivation:
             " AND member_id IN ?*"
         )
         held = {(bool(row[0]), row[1], row[2]) for row in run.all(sql, directory, [row[1] for row in chunk])}
-        for nested, member, group in sorted(told - held):
+        wrong = sorted(held - told)
+        for _, member, group in wrong:  # whichever it was held as
+            absorption.absorb(MembersLeft(group, (member,)))
+        missing = told - held | {each for each in told if (not each[0], *each[1:]) in held}
+        for nested, member, group in sorted(missing):
             one = (member,)
             absorption.absorb(MembersSeen(group, (), one) if nested else MembersSeen(group, one))
-        for _, member, group in sorted(held - told):
-            absorption.absorb(MembersLeft(group, (member,)))
         return chunk[-1][0] if len(chunk) == CHUNK else None
 
     def _gone(self, run: Statements, absorption: Absorption, last: int) -> int | None:  # noqa: ARG002
