@@ -44,6 +44,15 @@ def directory_row(connection: Connection, directory: str) -> DirectoryRow:
     return found
 
 
+def lock_directory(connection: Connection, directory: str) -> None:
+    """Makes this transaction the only one that writes what a told directory says and who is pending, until it ends. On
+    SQLite every writing transaction is."""
+    if connection.dialect.name == "sqlite":
+        return
+    directory_row(connection, directory)
+    connection.exec_driver_sql("SELECT id FROM directory WHERE id = %s FOR UPDATE", (directory,))
+
+
 def cursor_of(connection: Connection, directory: str) -> str:
     """Where the next incremental read begins; "" when everything has to be read."""
     found = peek(connection, directory)

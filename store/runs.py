@@ -18,7 +18,7 @@ from store.decisions import action_of, superseded
 from store.gauges import tallied
 from store.history import opened
 from store.leases import Held
-from store.mirror import directory_row
+from store.mirror import directory_row, lock_directory
 
 BATCH = 1000  # actions in one transaction
 CAUSES = 100  # clusters that a report names
@@ -86,6 +86,7 @@ class RunTasks:
             return
         directory = self._policy.directory
         with self._store.write() as connection:
+            lock_directory(connection, directory)
             self._lease.check(connection, self._now())
             self._insert(connection, listed)
             concerned = dict.fromkeys(action.external_id for action in listed)
@@ -203,6 +204,7 @@ class RunTasks:
     def finish(self, report: Report) -> None:
         """Keeps the report; people whose every action was applied are not pending any more."""
         with self._store.write() as connection:
+            lock_directory(connection, self._policy.directory)
             tallied(connection, self._run, report.ended or self._now())
             if not report.planned_only and report.trigger != "undo":  # what is undone waits for other news
                 connection.execute(

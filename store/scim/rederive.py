@@ -31,11 +31,11 @@ from store.bindings import rebind
 from store.database import Store
 from store.history import promoted
 from store.leases import Held
-from store.mirror import directory_row
+from store.mirror import directory_row, lock_directory
 from store.pending import mark_below, mark_touched
 from store.scim.resources import COLUMNS, resource_of
 from store.scim.statements import Statements
-from store.scim.told import Absorption, basis, deriving, lock_directory
+from store.scim.told import Absorption, basis, deriving
 
 Observe = Callable[[Resource, frozenset[str]], DirectoryUser]
 CHUNK = 500  # resources in one transaction

@@ -15,10 +15,11 @@ from reconciler.policy import Policy
 from reconciler.query import Kind, Query
 from reconciler.resources import Found, Link, Resource, Taken
 from store.database import REFUSED_VALUE
+from store.mirror import lock_directory
 from store.scim.memberships import Memberships
 from store.scim.pages import found
 from store.scim.statements import Statements
-from store.scim.told import Absorption, lock_directory
+from store.scim.told import Absorption
 
 COLUMNS = "kind, id, body, created, modified, version"
 _encode = msgspec.json.Encoder().encode

@@ -56,18 +56,6 @@ def deriving(of: str) -> str:
     return f"making {of}"
 
 
-def lock_directory(connection: Connection, directory: str) -> None:
-    """Makes this transaction the only one that writes what a directory says, until it ends. On SQLite every writing
-    transaction is."""
-    if connection.dialect.name == "sqlite":
-        return
-    run = Statements(connection)
-    sql = "SELECT id FROM directory WHERE id = ? FOR UPDATE"
-    if run.one(sql, directory) is None:
-        directory_row(connection, directory)
-        run.one(sql, directory)
-
-
 class Absorption:
     """Absorbs the observations of one request. They are one generation of the mirror, begun by the first that changes
     anything: of something that changed twice, what was before the request is kept."""

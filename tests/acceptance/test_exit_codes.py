@@ -136,8 +136,6 @@ def test_a_directory_that_cannot_begin_is_a_failed_report_among_several(tmp_path
         (("reports", "--directory", "oktta"), "unknown_directory", 'did you mean "okta"?'),
         (("report", "20260101T000000-abcdef"), "unknown_run", "there is no run yet"),
         (("report", "latest"), "unknown_run", "there is no run yet"),
-        (("sync", "told"), "not_pulled", "pushes every change by itself"),
-        (("plan", "told"), "not_pulled", "pushes every change by itself"),
         (("plan",), "usage", "rosterd plan --help"),
         (("sync", "--ful"), "usage", "rosterd sync --help"),
         (("reports", "--limit", "0"), "usage", "rosterd reports --help"),

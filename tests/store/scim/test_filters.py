@@ -322,9 +322,9 @@ def _many(connection: Connection) -> None:
 _FILLING = """
 INSERT INTO scim_resource (directory, kind, id, user_name_key, user_name, display_key, display, external_id, version,
   created, modified, body) SELECT 'okta', 'User', 'u' || n, 'u' || n || '@acme.com', 'u' || n || '@acme.com', 'u' || n,
-  'u' || n, n, 1, '', '', '{}' FROM generate_series(1, 5000) n;
+  'u' || n, n, 1, '', '', '{}' FROM generate_series(1, 20000) n;
 INSERT INTO scim_resource (directory, kind, id, display_key, display, version, created, modified, body)
-  SELECT 'okta', 'Group', 'g' || n, 'g' || n, 'g' || n, 1, '', '', '{}' FROM generate_series(1, 5000) n;
+  SELECT 'okta', 'Group', 'g' || n, 'g' || n, 'g' || n, 1, '', '', '{}' FROM generate_series(1, 20000) n;
 INSERT INTO scim_email (resource_no, place, directory, value, type)
   SELECT no, 0, 'okta', user_name, 'work' FROM scim_resource WHERE kind = 'User';
 INSERT INTO scim_member (group_no, joined, member_no) SELECT g.no, 1, u.no FROM scim_resource g
