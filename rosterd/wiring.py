@@ -301,7 +301,7 @@ async def compare_directory(
             fix="write a whole configuration in which this directory keeps its id, kind and workspace",
         )
     policies = (policy_of(settings, directory), policy_of(other, there))
-    async with source_of(directory) as connector:
+    async with source_of(store, directory) as connector:
         return await compare(
             store, policies, connector, progress=_heeding(progress), identity=identity_of(directory), against=against
         )
