@@ -86,6 +86,8 @@ def test_conflicts_name_both_sides(facts: dict[str, Any], code: str, said: str) 
 def test_a_conflict_is_reported_on_the_action_that_it_prevents() -> None:
     both = [subject("ada", rivals=("bob",)), subject("bob", rivals=("ada",), member=member("bob"))]
     assert [brief(action) for action in plan(context(), both).actions] == [("create", "ada", "email_conflict")]
+    (told,) = plan(context(), both).actions
+    assert (told.cause, told.email, told.member, told.state) == ("conflict", "ada@acme.com", "", "skipped")
     # Bob is as he was; what the conflict would prevent, it says so.
     renamed = subject("bob", rivals=("ada",), member=member("bob"), user=user("bob", title="Chief"))
     promoted = subject("bob", "Admins", rivals=("ada",), member=member("bob"))
@@ -98,3 +100,12 @@ def test_a_conflict_is_reported_on_the_action_that_it_prevents() -> None:
 def test_a_conflict_does_not_keep_a_leaver() -> None:
     leaver = subject("ada", rivals=("bob",), member=ADA, user=suspended("ada"))
     assert [action.kind for action in plan(context(), [leaver]).actions] == ["deactivate"]
+
+
+def test_an_adoption_says_whom_the_member_followed_before() -> None:
+    old = member("old", active=False)
+    heir = subject("ada", other=old, other_left=True, user=user("ada", email="old@acme.com"))
+    adoption = plan(context(), [heir]).actions[0]
+    assert (adoption.kind, adoption.before, adoption.after) == (
+        "adopt", {"managed": True, "external_id": "old"}, {"managed": True, "directory": "okta", "external_id": "ada"},
+    )  # fmt: skip
