@@ -9,6 +9,7 @@ from reconciler.model import Frozen
 QUIET = 0.05
 PATIENCE = 0.5
 LONGEST_REST = 0.4  # or as long as the run took, when that is longer
+FEW = 3
 AGAIN = 0.25  # after a run that found the workspace taken
 LONGEST_AGAIN = 5.0
 BACK_OFF = 1.0  # after a run that broke
@@ -16,14 +17,20 @@ LONGEST_BACK_OFF = 300.0
 
 
 class Wakes(Frozen, frozen=True):
-    """The first and the last wake since the last run began."""
+    """The first and the last wake since the last run began, and how many there were."""
 
     first: float
     last: float
+    count: int = 1
 
     def again(self, now: float) -> "Wakes":
         """With one more wake."""
-        return Wakes(self.first, now)
+        return Wakes(self.first, now, self.count + 1)
+
+    @property
+    def stream(self) -> bool:
+        """Whether they are more than somebody makes who waits for what came of the one before."""
+        return self.count > FEW
 
     @property
     def ready(self) -> float:
@@ -32,8 +39,8 @@ class Wakes(Frozen, frozen=True):
 
 
 def rest(took: float, streak: int) -> float:
-    """How long a workspace rests after a run that took so long, when more came meanwhile for the `streak`th time in a
-    row (0: nothing did)."""
+    """How long a workspace rests after a run that took so long, when a stream came meanwhile for the `streak`th time in
+    a row (0: none did)."""
     return min(took * 2.0 ** (min(streak, 10) - 1), max(LONGEST_REST, took)) if streak else 0.0
 
 

@@ -38,6 +38,10 @@ class Lane:
     busy: dict[str, int] = field(default_factory=dict)  # directory → how often in a row
     broken: dict[str, int] = field(default_factory=dict)
 
+    def streaming(self) -> bool:
+        """Whether more came since the last run began than somebody makes who waits for each."""
+        return self.wakes is not None and self.wakes.stream
+
 
 class Runner:
     """Runs directories by their workspaces. Everything but `Run` happens in one event loop."""
@@ -108,7 +112,7 @@ class Runner:
                 if not self._closed:
                     await self._one(lane, directory, trigger)
             lane.running = False
-            lane.streak = lane.streak + 1 if lane.waiting else 0
+            lane.streak = lane.streak + 1 if lane.streaming() else 0
             lane.not_before = self._clock() + rest(self._clock() - began, lane.streak)
 
     async def _one(self, lane: Lane, directory: str, trigger: str) -> None:

@@ -1,6 +1,7 @@
 """When a woken workspace runs."""
 
 from rosterd.daemon.pace import (
+    FEW,
     LONGEST_AGAIN,
     LONGEST_BACK_OFF,
     LONGEST_REST,
@@ -25,8 +26,17 @@ def test_each_push_moves_the_start_but_not_beyond_patience() -> None:
     assert wakes.ready == 10.0 + PATIENCE
 
 
-def test_nothing_rests_unless_more_came_meanwhile() -> None:
+def test_nothing_rests_unless_a_stream_came_meanwhile() -> None:
     assert rest(30.0, 0) == 0.0
+
+
+def test_who_waits_for_each_change_makes_no_stream() -> None:
+    """They see it before its run has ended, and the next one comes into the rest of that: it must not be put off."""
+    wakes = Wakes(1.0, 1.0)
+    assert not wakes.stream
+    for _ in range(FEW):
+        wakes = wakes.again(1.1)
+    assert wakes.stream
 
 
 def test_runs_back_to_back_are_farther_and_farther_apart_up_to_a_bound() -> None:
