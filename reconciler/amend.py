@@ -80,6 +80,18 @@ def inverse(action: Action, member: Member | None, run: str) -> Action:
     return back
 
 
+def still(action: Action, member: Member | None) -> Action:
+    """A held change that takes something back, as long as the member is as it was when that was held; else skipped."""
+    if member is None:
+        return _skipped(action, "changed_since", "the member does not exist any more")
+    expected = msgspec.structs.replace(
+        action, step=_OPPOSITE[action.step], before=action.after, after=action.before
+    )  # fmt: skip
+    if missing := differs(expected, member):
+        return _skipped(action, "changed_since", f"{missing} changed since it was held")
+    return action
+
+
 _OPPOSITE = {
     Step.CREATE: Step.DEACTIVATE,
     Step.REACTIVATE: Step.DEACTIVATE,

@@ -5,12 +5,12 @@ about again, from what is known now, and makes only what is still the same; undo
 the directory asked for then is not planned again until it asks for something else.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from reconciler.amend import approved, aspects, inverse
+from reconciler.amend import approved, aspects, inverse, still
 from reconciler.context import Context
 from reconciler.decide import decide
 from reconciler.holders import with_stays
@@ -45,6 +45,10 @@ class Earlier(Protocol):
 
     def applied(self) -> Iterator[Sequence[Action]]:
         """What the run applied, in batches; what takes it back comes in the order of a plan within each step."""
+        ...
+
+    def waiting(self) -> Iterator[Sequence[Action]]:
+        """What the run holds and was approved, in batches, in the order of its plan."""
         ...
 
     def undone(self, external_ids: Sequence[str], run: str) -> Mapping[str, set[tuple[str, str]]]:
@@ -97,19 +101,41 @@ def undo(job: Job, ports: DecisionPorts, earlier: Earlier) -> Report:
     Raises:
         StoreError: the store refused; what was applied before is recorded.
     """
+    return _back(
+        job, ports, earlier, earlier.applied(), lambda action, member: inverse(action, member, earlier.run)
+    )  # fmt: skip
+
+
+def approve_undo(job: Job, ports: DecisionPorts, earlier: Earlier) -> Report:
+    """Takes back after all what a guard held of an undo, and was approved, where nothing changed since.
+
+    Raises:
+        StoreError: the store refused; what was applied before is recorded.
+    """
+    return _back(job, ports, earlier, earlier.waiting(), still, approved=True)
+
+
+Back = Callable[[Action, Member | None], Action]
+
+
+def _back(
+    job: Job, ports: DecisionPorts, earlier: Earlier, found: Iterator[Sequence[Action]], back: Back, *,
+    approved: bool = False,
+) -> Report:  # fmt: skip
+    """Makes what `back` makes of each of these actions, and of the member as they are now."""
     watch, report, tasks = _begin(job, ports, earlier)
     tally = Tally()
     with watch.phase("plan"):
         snapshot = ports.snapshot()
         try:
-            for actions in earlier.applied():
+            for actions in found:
                 members = snapshot.members([action.member for action in actions])
-                back = [inverse(action, members.get(action.member), earlier.run) for action in actions]
-                tally.add(back)
-                tasks.record(back, settled=(), scope={})
+                planned = [back(action, members.get(action.member)) for action in actions]
+                tally.add(planned)
+                tasks.record(planned, settled=(), scope={})
         finally:
             snapshot.close()
-    report = carry_out(report, tally, ports, tasks, watch=watch, policy=job.policy)
+    report = carry_out(report, tally, ports, tasks, watch=watch, policy=job.policy, approved=approved)
     if job.apply:
         _refuse_again(job, ports, earlier)
     return report

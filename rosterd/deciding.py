@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from hashlib import sha256
 
-from reconciler.decisions import approve, undo
+from reconciler.decisions import approve, approve_undo, undo
 from reconciler.errors import RunError
 from reconciler.report import Report
 from reconciler.sync import Job, Progress
@@ -52,7 +52,10 @@ def approve_run(
         policy = as_followed(store, policy)
         ports = RunPorts(store, policy, None, held=held, progress=progress)
         of = EarlierRun(store, earlier.run, directory.id, [each.cluster for each in chosen])
-        report = approve(Job(again, policy, "approval"), ports, of)
+        if earlier.trigger == "undo":  # the directory does not ask for it: it is not decided anew, but looked at again
+            report = approve_undo(Job(again, policy, "undo"), ports, of)
+        else:
+            report = approve(Job(again, policy, "approval"), ports, of)
         with store.write() as connection:
             for each in chosen:
                 decided(

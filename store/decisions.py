@@ -41,10 +41,9 @@ class HeldCluster:
 
 def held_clusters(store: Store, run: str) -> list[HeldCluster]:
     """What a run still holds, in plan order; nothing when all of it was approved, rejected or superseded."""
+    digests = held_digests(store, run)
     with store.read() as connection:
-        return [
-            HeldCluster(cluster, count, _digest(connection, run, cluster)) for cluster, count in _held(connection, run)
-        ]
+        return [HeldCluster(cluster, count, digests[cluster]) for cluster, count in _held(connection, run)]
 
 
 def made(store: Store, run: str) -> bool:
@@ -63,14 +62,15 @@ def _held(connection: Connection, run: str) -> list[tuple[Cluster, int]]:
     return [(Cluster(Step(step), evidence, cause), count) for step, evidence, cause, count in found]
 
 
-def _digest(connection: Connection, run: str, cluster: Cluster) -> str:
-    """ "sha256:…" over the digests of the cluster's actions, in plan order."""
-    whole = sha256()
-    for batch in _actions(connection, run, "held", cluster.step):
-        for action in batch:
-            if (action.evidence or "", action.cause) == (cluster.evidence, cluster.cause):
-                whole.update(action.digest.encode())
-    return f"sha256:{whole.hexdigest()}"
+def held_digests(store: Store, run: str) -> dict[Cluster, str]:
+    """ "sha256:…" for each held cluster, over the digests of its actions in plan order."""
+    found: dict[Cluster, Any] = {}
+    with store.read() as connection:
+        for step in Step:
+            for action in (each for batch in _actions(connection, run, "held", step) for each in batch):
+                cluster = Cluster(step, action.evidence or "", action.cause)
+                found.setdefault(cluster, sha256()).update(action.digest.encode())
+    return {cluster: f"sha256:{whole.hexdigest()}" for cluster, whole in found.items()}
 
 
 def _actions(connection: Connection, run: str, state: str, step: Step) -> Iterator[list[Action]]:
@@ -146,6 +146,13 @@ class EarlierRun:
         merged = heapq.merge(*streams, key=lambda action: action.external_id)
         while batch := list(islice(merged, BATCH)):
             yield batch
+
+    def waiting(self) -> Iterator[Sequence[Action]]:
+        """The held actions of the chosen clusters, in batches, in the order of the plan."""
+        with self._store.read() as connection:
+            for step in Step:
+                for batch in _actions(connection, self.run, "held", step):
+                    yield [a for a in batch if Cluster(a.step, a.evidence or "", a.cause) in self._clusters]
 
     def refuse(self, actions: Iterable[Action], code: str, run: str) -> None:
         """These actions are not planned again as they are."""
@@ -233,10 +240,15 @@ def recount(connection: Connection, run: str) -> None:
 
 
 def superseded(connection: Connection, directory: str, run: str) -> tuple[str, ...]:
-    """What earlier runs of the directory hold is planned anew by `run`: a sentence for each of them."""
+    """What earlier runs of the directory hold is planned anew by `run`: a sentence for each of them. What an undo holds
+    is not: no directory asks for it."""
     sentences = []
-    sql = "SELECT id FROM run WHERE directory = :d AND state = 'held' AND id <> :run ORDER BY began DESC LIMIT 20"
-    for (earlier,) in rows(connection, sql, d=directory, run=run):
+    sql = (
+        "SELECT id, report FROM run WHERE directory = :d AND state = 'held' AND id <> :run ORDER BY began DESC LIMIT 20"
+    )
+    for earlier, report in rows(connection, sql, d=directory, run=run):
+        if msgspec.json.decode(report, type=Report).trigger == "undo":
+            continue
         count = sum(
             settle(connection, earlier, cluster, "superseded", f"superseded: run {run} planned it anew")
             for cluster, _ in _held(connection, earlier)

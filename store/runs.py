@@ -1,6 +1,6 @@
 """Runs: a plan as it is recorded, its outcomes, its report (the `Tasks` port), and reading them back."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from reconciler.sync import Mode
 from store import mappings, policies
 from store.apply import Batch, apply_batch
 from store.database import Store, bulk, rows, scalar
-from store.decisions import action_of, superseded
+from store.decisions import action_of, held_digests, superseded
 from store.gauges import tallied
 from store.history import opened
 from store.leases import Held
@@ -199,7 +199,8 @@ class RunTasks:
             seen=seen, in_scope=inside, unchanged=inside - touched, held=totals["held"], failed=totals["failed"],
             skipped=seen - inside + totals["skipped"], **kinds,
         )  # fmt: skip
-        return counts, tuple(_cause(row) for row in causes)
+        digests = held_digests(self._store, self._run) if counts.held else {}
+        return counts, tuple(_cause(row, digests) for row in causes)
 
     def finish(self, report: Report) -> None:
         """Keeps the report; people whose every action was applied are not pending any more."""
@@ -231,10 +232,11 @@ class RunTasks:
             )
 
 
-def _cause(row: Any) -> Cause:
+def _cause(row: Any, digests: Mapping[Cluster, str]) -> Cause:
     cause, kind, count, state, step, evidence = row
     cluster = Cluster(Step(step), evidence or "", cause)
-    return Cause(cause, kind, count, state == "held", cluster=cluster.key, evidence=evidence)
+    digest = digests.get(cluster, "") if state == "held" else ""
+    return Cause(cause, kind, count, state == "held", cluster=cluster.key, evidence=evidence, digest=digest)
 
 
 def _action(row: Any) -> Action:

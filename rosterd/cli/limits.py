@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from rosterd.settings import Settings
     from store.database import Store
 
-app = typer.Typer(help="Look at the limits that hold changes.", no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(help="Look at the limits that hold changes.", rich_markup_mode="rich")
 
 
-@app.callback()
-def limits() -> None:
-    """Keeps `test` a command of its own."""
+@app.callback(invoke_without_command=True)
+def limits(context: typer.Context) -> None:
+    """Look at the limits that hold changes."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command("test")

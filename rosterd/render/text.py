@@ -64,7 +64,7 @@ def _reading(report: Report) -> Iterator[RenderableType]:
     yield Text(cost, style="dim")
     if report.error is None:
         complete = report.complete
-        yield Text(words.completeness(complete), style="dim" if complete.whole else "yellow")
+        yield Text(words.reading(report), style="dim" if complete.whole else "yellow")
         for reason in complete.reasons:
             yield Text(words.plain(f"  {reason}"), style="yellow")
     for said in words.health(report):
@@ -91,6 +91,8 @@ def _causes(report: Report) -> Iterator[RenderableType]:
     for cause in report.causes:
         if cause.held and cause.sentence:
             yield Text(words.plain(f"held: {cause.sentence}"), style="yellow")
+    for named in words.ways(report):
+        yield Text(f"  right: rosterd approve {named} · wrong: rosterd reject {named}")
 
 
 def action_lines(

@@ -102,6 +102,23 @@ def completeness(complete: Complete) -> str:
     return f"{short} not read whole: nothing was removed on that account"
 
 
+def reading(report: Report) -> str:
+    """Which collections were read whole, or why none was read."""
+    return (
+        f"the directory was not read: this run is about run {report.of}" if report.of else completeness(report.complete)
+    )
+
+
+def ways(report: Report) -> list[str]:
+    """How each held cluster is released or dropped; nothing of a plan, which holds nothing."""
+    held = [cause.cluster for cause in report.causes if cause.held and cause.cluster]
+    if report.planned_only or not report.run:
+        return []
+    return [
+        f"{report.run}{f' --only {cluster}' if len(held) > 1 else ''}" for cluster in held
+    ]  # fmt: skip
+
+
 def health(report: Report) -> list[str]:
     """What is wrong with reading the directory, if anything, and how old the last whole read was then."""
     known = report.health

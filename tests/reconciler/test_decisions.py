@@ -66,6 +66,9 @@ class Earlier:
     def applied(self) -> Iterator[Sequence[Action]]:
         yield from ([each] for each in self.actions)
 
+    def waiting(self) -> Iterator[Sequence[Action]]:
+        yield from ([each] for each in self.actions)
+
     def undone(self, external_ids: Sequence[str], run: str) -> dict[str, set[tuple[str, str]]]:
         assert run == "r2", "what the new run took back"
         taken: dict[str, set[tuple[str, str]]] = {}

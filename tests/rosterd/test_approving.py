@@ -100,6 +100,14 @@ def test_a_digest_names_the_plan_or_what_is_held(acme: Acme, named: str) -> None
     assert acme.approve(report.run, digest=digest, only=only).state == "succeeded"
 
 
+def test_the_report_gives_the_digest_of_each_held_cluster(acme: Acme) -> None:
+    report = held(acme)
+    digests = {each.key: each.digest for each in held_clusters(acme.store, report.run)}
+    assert {cause.cluster: cause.digest for cause in report.causes if cause.held} == digests
+    (name, digest), _ = digests.items()
+    assert acme.approve(report.run, only=[name], digest=digest).state == "succeeded"
+
+
 @pytest.mark.parametrize("digest", ["sha256:0", "the other cluster", "the whole, once a part is approved"])
 def test_another_digest_is_refused(acme: Acme, digest: str) -> None:
     report = held(acme)

@@ -194,7 +194,7 @@ def test_paragraphs_of_help_flow_and_examples_stay() -> None:
 
 
 def test_version_and_bare_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ([], ["config"], ["--help"], ["sync", "-h"]):
+    for arguments in ([], ["config"], ["limits"], ["--help"], ["sync", "-h"]):
         assert run(arguments) == 0
         assert "Usage: rosterd" in capsys.readouterr().out
     assert run(["--version"]) == 0

@@ -122,3 +122,10 @@ def test_the_health_of_the_directory_is_on_the_page() -> None:
     )
     assert "everything was last read whole 2 hours before (2026-11-21 08:00:00 UTC)" in found
     assert "everything was never read whole" in page(report(health=Health()))[1].text
+
+
+def test_the_page_says_how_what_is_held_is_released() -> None:
+    cause = Cause("absent", "deactivate", 2, held=True, sentence="2 deactivations", cluster="deactivate-1")
+    run = report().run
+    assert f"Right: rosterd approve {run} · wrong: rosterd reject {run}" in page(report(causes=(cause,)))[1].text
+    assert "this run is about run r0" in page(report(of="r0"))[1].text

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from reconciler.health import Health
-from reconciler.report import Cause, Complete
+from reconciler.report import Cause, Complete, Report
 from rosterd.render.text import report_text, summary_table
 from tests.rosterd.reports import counts, report, row
 
@@ -121,3 +121,26 @@ QUARANTINED = (
 def test_every_report_says_how_old_the_last_whole_read_is(health: Health, lines: list[str]) -> None:
     text = printed(report_text(report(health=health), []), width=200)
     assert [line for line in text.splitlines() if line in lines] == lines
+
+
+def test_what_is_held_says_how_it_is_released_or_dropped() -> None:
+    one = Cause("gone", "deactivate", 7, held=True, sentence="7 deactivations", cluster="deactivate-1")
+    two = Cause("left", "leave_team", 3, held=True, sentence="3 departures", cluster="leave_team-2")
+    run = report().run
+    assert ways(report(causes=(one,))) == [f"  right: rosterd approve {run} · wrong: rosterd reject {run}"]
+    assert ways(report(causes=(one, two))) == [
+        f"  right: rosterd approve {run} --only {name} · wrong: rosterd reject {run} --only {name}"
+        for name in ("deactivate-1", "leave_team-2")
+    ]
+    assert ways(report(causes=(one,), planned_only=True)) == [], "a plan holds nothing"
+    assert ways(report()) == []
+
+
+def ways(found: Report) -> list[str]:
+    return [line for line in printed(report_text(found, []), width=200).splitlines() if line.startswith("  right: ")]
+
+
+def test_an_approval_read_no_directory() -> None:
+    text = printed(report_text(report(of="20261121T090000-1a2b3c"), []))
+    assert "the directory was not read: this run is about run 20261121T090000-1a2b3c\n" in text
+    assert "read whole" not in text

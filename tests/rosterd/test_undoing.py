@@ -166,6 +166,17 @@ def test_it_goes_through_the_guards(acme: Acme) -> None:
         f"3 deactivations, 1 cause: undo of run {run}; 3 reaches the limit of 3 ([workspace.limits] deactivate)"
     )
     assert {"eve", "fay", "gus"} <= acme.active()
+    assert acme.sync().warnings == (), "the next sync does not take the place of what no directory asks for"
+    acme.directory.change("fay", title="Boss")
+    edit(acme.store, "UPDATE member SET active = FALSE WHERE external_id = 'gus'")
+    done = acme.approve(report.run)
+    assert acme.did(done) == {
+        "deactivate eve applied", "deactivate fay applied", "deactivate gus changed_since",
+    }  # fmt: skip
+    assert (acme.again(report).state, {"eve", "fay"} & acme.active()) == ("succeeded", set())
+    again = acme.sync()
+    assert "reactivate eve undone" in acme.did(again)
+    assert refused(acme.approve, report.run).code == "nothing_held"
 
 
 def test_the_last_holder_stays(acme: Acme) -> None:
