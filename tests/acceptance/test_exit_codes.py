@@ -136,7 +136,6 @@ def test_a_directory_that_cannot_begin_is_a_failed_report_among_several(tmp_path
         (("reports", "--directory", "oktta"), "unknown_directory", 'did you mean "okta"?'),
         (("report", "20260101T000000-abcdef"), "unknown_run", "there is no run yet"),
         (("report", "latest"), "unknown_run", "there is no run yet"),
-        (("plan", "told", "--against", "rosterd.toml"), "not_pulled", "pushes every change by itself"),
         (("plan",), "usage", "rosterd plan --help"),
         (("reject",), "usage", "rosterd reject --help"),
         (("approve", "latest"), "unknown_run", "there is no run yet"),
