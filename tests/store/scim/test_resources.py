@@ -1,6 +1,7 @@
 """One directory's resources: unique names, memberships both ways, nothing of another directory."""
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from reconciler.errors import StoreError
 from reconciler.policy import Policy
@@ -8,6 +9,7 @@ from reconciler.query import Query
 from reconciler.resources import Link, Resource, Taken
 from store import Store
 from store.database import scalar
+from store.scim.statements import Statements
 from tests.builders import policy
 from tests.store.scim.endpoints import LATER, person, request, team
 
@@ -144,3 +146,12 @@ def test_a_text_that_no_database_keeps_is_refused(store: Store, body: dict[str, 
     with request(store) as told, pytest.raises(StoreError) as caught:
         told.insert(person("ada", **body))
     assert caught.value.code == "refused_value"
+
+
+def test_what_the_database_refuses_is_the_same_error_however_it_is_asked(store: Store) -> None:
+    """On SQLite the driver is called without SQLAlchemy around it."""
+    with store.write() as connection:
+        run = Statements(connection)
+        run.run("INSERT INTO binding (directory, ref, group_id) VALUES (?, ?, ?)", "okta", "Eng", "1")
+        with pytest.raises(IntegrityError):
+            run.run("INSERT INTO binding (directory, ref, group_id) VALUES (?, ?, ?)", "okta", "Eng", "2")
