@@ -89,6 +89,33 @@ def test_kill_9_after_an_answer_loses_nothing(tmp_path: Path, database: str, req
         assert daemon.stop().code == 0
 
 
+def test_a_mapping_that_comes_later_finds_what_was_told_before(tmp_path: Path) -> None:
+    acme = told(tmp_path)
+    with serving(acme) as daemon:
+        response = daemon.client("acme-scim").post("/Users", json={**person("ada"), "userType": "admin"})
+        assert response.status_code == 201
+        eventually(lambda: active(acme, "ada"))
+        assert daemon.stop().code == 0
+    told(tmp_path, mapped='[[directory.role]]\naxis = "role"\nattribute = "userType"\n')
+    with serving(acme) as daemon:
+        eventually(lambda: acme.roster()["ada@acme.example"]["roles"] == {"role": "admin"})
+        assert daemon.stop().code == 0
+
+
+def test_what_is_too_much_is_refused_and_the_daemon_lives(tmp_path: Path) -> None:
+    acme = told(tmp_path)
+    with serving(acme) as daemon:
+        client = daemon.client("acme-scim")
+        assert client.post("/Users", content=b" " * (9 << 20)).status_code == 413
+        assert client.post("/Users", content=b"[" * 100_000).status_code == 400
+        assert client.post("/Users", json={**person("ada"), "title": "\0"}).status_code == 400
+        assert client.get("/Users", headers={f"X-{number}": "1" for number in range(200)}).status_code == 431
+        made(client, "ada")
+        result = daemon.stop()
+        assert result.code == 0
+        assert "Traceback" not in result.err
+
+
 def test_a_burst_is_few_runs(tmp_path: Path) -> None:
     acme = told(tmp_path)
     with serving(acme) as daemon:
