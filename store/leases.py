@@ -89,7 +89,7 @@ def take(store: Store, workspace: str, run: str, now: str) -> Held:
         token = 1
         if found:
             last, holder, where, pid, until = found[0]
-            if holder and until > now and not _dead(where, pid):
+            if holder and until > now and not dead(where, pid):
                 raise WorkspaceBusy(
                     f"run {holder} holds workspace {workspace} until {until}",
                     where=f"process {pid} on {where.split('/')[0]}",
@@ -133,7 +133,7 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-def _dead(where: str, pid: int) -> bool:
+def dead(where: str, pid: int) -> bool:
     """Whether the holder is a process of this boot of this machine that does not run any more."""
     if where != host():
         return False

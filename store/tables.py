@@ -10,12 +10,14 @@ workspace:  member, member_role, team, team_member
 runs:       run, action, lease
 safety:     run_tally, decision, refusal, health
 scim:       scim_resource, scim_email, scim_member, scim_token, scim_leniency, scim_state
+queue:      wish, turn, worker, due (in queue_tables.py)
 """
 
-from sqlalchemy import Index, String, Text
+from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
-Id = String().with_variant(String(collation="C"), "postgresql")
+import store.queue_tables  # noqa: F401 - all tables are known to whoever knows these
+from store.columns import Id
 
 
 class Directory(SQLModel, table=True):

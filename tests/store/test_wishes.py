@@ -1,0 +1,239 @@
+"""What is to be run: asks join, one run in a workspace, workspaces take turns, what dead workers had is put back."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from itertools import count
+
+import pytest
+
+from store import Store
+from store.leases import stamp
+from store.wishes import (
+    MOST_TRIES,
+    Ask,
+    Progress,
+    Ticket,
+    Trigger,
+    Wish,
+    advance,
+    ask,
+    claim,
+    claim_wish,
+    depths,
+    finish,
+    forget,
+    open_wishes,
+    put_back,
+    recover,
+    wish_of,
+)
+
+NOON = "2026-11-21T12:00:00.000Z"
+_ids = count(1)
+
+
+def at(seconds: float) -> str:
+    """So long after noon."""
+    return stamp(datetime.fromisoformat(NOON) + timedelta(seconds=seconds))
+
+
+def asked(
+    store: Store, directory: str, trigger: Trigger = "schedule", *, when: float = 0, verify: bool = False,
+    workspace: str = "", not_before: str = "",
+) -> Ticket:  # fmt: skip
+    """An ask; a directory "acme/okta" is of workspace "acme"."""
+    wanted = Ask(workspace or directory.partition("/")[0], directory, trigger, verify, not_before=not_before)
+    with store.write() as connection:
+        return ask(connection, wanted, f"w{next(_ids):05d}", at(when))
+
+
+def claimed(store: Store, when: float = 0, worker: str = "one") -> Wish | None:
+    return claim(store, worker, f"run{next(_ids)}", at(when))
+
+
+def taken(store: Store, when: float = 0, worker: str = "one") -> Wish:
+    found = claimed(store, when, worker)
+    assert found is not None
+    return found
+
+
+def now_of(store: Store, ticket: Ticket) -> Wish:
+    found = wish_of(store, ticket.id)
+    assert found is not None
+    return found
+
+
+def test_an_ask_waits_is_claimed_told_about_and_done(store: Store) -> None:
+    ticket = asked(store, "acme/okta", "manual")
+    assert not ticket.joined
+    assert now_of(store, ticket).state == "waiting"
+    wish = taken(store, 1)
+    assert (wish.id, wish.state, wish.began, wish.worker) == (ticket.id, "running", at(1), "one")
+    assert advance(store, wish, Progress("pull", 3, None))
+    assert now_of(store, ticket).progress == Progress("pull", 3, None)
+    assert finish(store, wish, at(2))
+    over = now_of(store, ticket)
+    assert (over.state, over.over, over.run, over.ended, over.progress, over.error) == (
+        "done", True, wish.run, at(2), None, None,
+    )  # fmt: skip
+    assert claimed(store, 3) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [("schedule", "manual", "manual"), ("manual", "schedule", "manual"), ("push", "schedule", "push"),
+     ("api", "push", "api")],
+)  # fmt: skip
+def test_a_second_ask_joins_the_one_that_waits(store: Store, first: Trigger, second: Trigger, kept: str) -> None:
+    one = asked(store, "acme/okta", first)
+    two = asked(store, "acme/okta", second, verify=True)
+    assert two == Ticket(one.id, joined=True)
+    (wish,) = open_wishes(store)
+    assert (wish.trigger, wish.verify) == (kept, True)
+
+
+def test_an_ask_during_a_run_waits_behind_it(store: Store) -> None:
+    asked(store, "acme/okta")
+    running = taken(store)
+    later = asked(store, "acme/okta", "manual")
+    assert not later.joined
+    assert claimed(store) is None
+    assert finish(store, running, at(1))
+    assert taken(store, 2).id == later.id
+
+
+def test_one_run_in_a_workspace_and_others_meanwhile(store: Store) -> None:
+    asked(store, "acme/okta")
+    asked(store, "acme/entra")
+    asked(store, "beta/okta")
+    assert {taken(store).workspace, taken(store).workspace} == {"acme", "beta"}
+    assert claimed(store) is None
+    assert depths(store) == {"waiting": 1, "running": 2}
+
+
+def test_the_workspace_that_was_served_longest_ago_is_next(store: Store) -> None:
+    for workspace in ("acme", "beta", "core"):
+        asked(store, f"{workspace}/okta", when=1)
+    order = []
+    for when in range(2, 8):
+        wish = taken(store, when)
+        order.append(wish.workspace)
+        assert finish(store, wish, at(when))
+        asked(store, "acme/okta", "push", when=when)  # it keeps asking
+        if when == 4:
+            asked(store, "core/okta", when=when)
+            asked(store, "beta/okta", when=when)
+    assert order == ["acme", "beta", "core", "acme", "beta", "core"]
+
+
+def test_workers_that_claim_at_once_get_different_wishes(store: Store) -> None:
+    for number in range(12):
+        asked(store, f"w{number}/okta")
+        asked(store, f"w{number}/entra")
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda n: claim(store, f"worker{n % 4}", f"run{n}", NOON), range(24)))
+    wishes = [wish for wish in found if wish]
+    assert len(wishes) == len({wish.workspace for wish in wishes}) == 12
+
+
+def test_those_who_ask_at_once_share_one_wish(store: Store) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        tickets = list(threads.map(lambda _: asked(store, "acme/okta", "push"), range(40)))
+    assert len({ticket.id for ticket in tickets}) == 1
+    assert sum(not ticket.joined for ticket in tickets) == 1
+
+
+def test_a_named_wish_is_claimed_unless_its_workspace_is_busy(store: Store) -> None:
+    one, two = asked(store, "acme/okta"), asked(store, "acme/entra")
+    first = claim_wish(store, two.id, "one", "run1", NOON)
+    assert first is not None
+    assert first.directory == "acme/entra"
+    assert claim_wish(store, one.id, "two", "run2", NOON) is None
+    assert claim_wish(store, two.id, "two", "run2", NOON) is None
+    assert finish(store, first, at(1))
+    assert claim_wish(store, one.id, "two", "run2", NOON) is not None
+
+
+def test_what_waits_for_a_back_off_is_not_claimed_before(store: Store) -> None:
+    asked(store, "acme/okta", not_before=at(60))
+    assert claimed(store, 59) is None
+    assert claimed(store, 60) is not None
+
+
+def test_who_asks_by_hand_does_not_wait_for_a_back_off(store: Store) -> None:
+    asked(store, "acme/okta", not_before=at(60))
+    asked(store, "acme/okta", "push")
+    assert claimed(store, 1) is None
+    asked(store, "acme/okta", "manual")
+    assert claimed(store, 1) is not None
+
+
+def test_a_clock_that_was_set_back_keeps_nothing_waiting(store: Store) -> None:
+    asked(store, "acme/okta", not_before=at(86400))
+    assert claimed(store) is not None
+
+
+def test_what_is_put_back_waits_again(store: Store) -> None:
+    ticket = asked(store, "acme/okta")
+    wish = taken(store)
+    assert put_back(store, wish, at(5), tries=1)
+    again = now_of(store, ticket)
+    assert (again.state, again.not_before, again.tries, again.run, again.worker) == ("waiting", at(5), 1, None, None)
+    assert taken(store, 5).id == ticket.id
+
+
+def test_what_is_put_back_joins_what_came_meanwhile(store: Store) -> None:
+    first = asked(store, "acme/okta", "manual", verify=True)
+    wish = taken(store)
+    second = asked(store, "acme/okta", "push")
+    assert put_back(store, wish)
+    followed = now_of(store, first)
+    assert (followed.id, followed.trigger, followed.verify) == (second.id, "manual", True)
+    assert finish(store, taken(store, 1), at(2))
+    assert now_of(store, first).state == "done"
+
+
+def test_what_dead_workers_ran_is_put_back_and_theirs_no_more(store: Store) -> None:
+    asked(store, "acme/okta")
+    asked(store, "beta/okta")
+    lost, kept = taken(store, worker="dead"), taken(store, worker="alive")
+    assert [wish.id for wish in recover(store, frozenset({"alive"}), at(1))] == [lost.id]
+    assert not advance(store, lost, Progress("pull", 1))
+    assert not finish(store, lost, at(2))
+    again = taken(store, 2, "alive")
+    assert (again.id, again.tries) == (lost.id, 1)
+    assert not put_back(store, lost)
+    assert finish(store, again, at(3))
+    assert finish(store, kept, at(3))
+
+
+def test_a_wish_whose_workers_die_again_and_again_is_lost(store: Store) -> None:
+    ticket = asked(store, "acme/okta", "manual")
+    for when in range(MOST_TRIES):
+        taken(store, when, "dead")
+        recover(store, frozenset(), at(when))
+    lost = now_of(store, ticket)
+    assert (lost.state, lost.over) == ("lost", True)
+    assert lost.error is not None
+    assert lost.error["code"] == "lost"
+    assert claimed(store, 100) is None
+
+
+def test_an_error_instead_of_a_report_is_kept_with_the_wish(store: Store) -> None:
+    ticket = asked(store, "acme/okta", "api")
+    error = {"code": "refused", "message": "no", "where": "here", "fix": "that"}
+    assert finish(store, taken(store), at(1), error)
+    assert now_of(store, ticket).error == error
+
+
+def test_of_what_nobody_asked_for_the_last_one_is_kept(store: Store) -> None:
+    by_hand = asked(store, "acme/okta", "manual")
+    finish(store, taken(store), at(0))
+    tickets = []
+    for when in range(1, 4):
+        tickets.append(asked(store, "acme/okta", "push", when=when))
+        finish(store, taken(store, when), at(when))
+    assert [wish_of(store, ticket.id) is not None for ticket in tickets] == [False, False, True]
+    assert now_of(store, by_hand).state == "done"
+    assert forget(store, at(3)) == 1
+    assert wish_of(store, by_hand.id) is None

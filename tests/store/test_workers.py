@@ -1,0 +1,41 @@
+"""Which processes are alive."""
+
+import subprocess
+import sys
+
+from store import Store
+from store.workers import bury, enter, leave, living
+from tests.store.workspaces import edit
+
+NOON = "2026-11-21T12:00:00.000Z"
+LATER = "2026-11-21T12:00:59.000Z"
+TOO_LATE = "2026-11-21T12:02:01.000Z"
+
+
+def test_who_says_so_is_alive_until_it_leaves_or_is_silent(store: Store) -> None:
+    enter(store, "one", "serve", "1.0", NOON)
+    enter(store, "two", "worker", "1.0", NOON)
+    assert [each.id for each in living(store, LATER)] == ["one", "two"]
+    leave(store, "two")
+    assert [(each.id, each.kind) for each in living(store, LATER)] == [("one", "serve")]
+    enter(store, "one", "serve", "1.0", LATER)
+    assert [each.began_at for each in living(store, "2026-11-21T12:01:30.000Z")] == [NOON]
+    assert living(store, TOO_LATE) == []
+
+
+def test_a_process_of_this_machine_that_is_gone_is_dead_at_once(store: Store) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    enter(store, "one", "serve", "1.0", NOON)
+    enter(store, "two", "serve", "1.0", NOON)
+    edit(store, "UPDATE worker SET pid = :pid WHERE id = 'two'", pid=ended.pid)
+    assert [each.id for each in living(store, NOON)] == ["one"]
+    assert bury(store, NOON) == 1
+    assert bury(store, NOON) == 0
+
+
+def test_one_elsewhere_is_alive_while_it_is_heard_of(store: Store) -> None:
+    enter(store, "far", "worker", "1.0", NOON)
+    edit(store, "UPDATE worker SET host = 'far/away', pid = 1")
+    assert [each.id for each in living(store, LATER)] == ["far"]
+    assert living(store, TOO_LATE) == []
