@@ -301,3 +301,25 @@ def test_the_sentence_of_a_role_says_which_one_and_how_much_of_it() -> None:
         "4 demotions, 1 cause: group Admins is no longer visible; 4 of 5 holders of role admin (80 %) reaches the limit"
         " of 50 % ([workspace.limits] demote_each)"
     )
+
+
+# -- the order in which limits are asked ----------------------------------------------------------------------------
+
+
+def test_one_team_is_judged_before_all_of_them() -> None:
+    """What empties one team waits for that; the rest is no longer too much."""
+    made = tally(
+        actions(Step.LEAVE_TEAM, ("left Ops", 6), team="Ops"), actions(Step.LEAVE_TEAM, ("left Art", 7), team="Art")
+    )
+    limits = {"leave_team": Limit(count=10), "leave_team_each": Limit(percent=50)}
+    assert held(limits, made, teams={"Ops": 6, "Art": 100}) == {"left Ops": 6}
+
+
+def test_one_kind_of_evidence_is_judged_before_a_window() -> None:
+    limits = {"deactivate_24h": Limit(count=10), "deactivate_absence": Limit(count=5)}
+    assert held(limits, leavers(absence=6, status=7)) == {"absence": 6}
+
+
+def test_the_largest_is_held_whatever_it_is_called() -> None:
+    made = tally(actions(Step.DEACTIVATE, ("a few", 2), ("zero left", 9)))
+    assert held({"deactivate": Limit(count=5)}, made) == {"zero left": 9}
