@@ -2,8 +2,10 @@
 and whoever really left in the same run is out."""
 
 import re
+import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +292,35 @@ def test_two_directories_do_not_put_each_others_people_out(tmp_path: Path) -> No
             assert okta["counts"]["held"] == google["counts"]["deactivate"] == google["counts"]["reactivate"] == 0
             assert {action["code"] for action in google["actions"]} <= {"linked_elsewhere"}
             assert out(acme, before) == addresses(leavers)
+
+
+# -- what does not stick --------------------------------------------------------------------------------------------
+
+
+def test_a_trigger_of_the_application_lets_leavers_in_again(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, "okta", world=people(20)) as acme:
+        acme.here("sync")
+        leaver, renamed_one = ordinary(acme)[:2]
+        with closing(sqlite3.connect(acme.database)) as database:
+            database.execute(
+                "CREATE TRIGGER again AFTER UPDATE OF active ON member WHEN NEW.active = 0"
+                " BEGIN UPDATE member SET active = 1 WHERE no = NEW.no; END"
+            )
+        suspended(acme, [leaver])
+        acme.world("okta").rename(renamed_one.id, title="Queen")
+        ran = acme.run("sync")
+        assert ran.code == 1
+        said = f"1 change did not last, and would have to be made again at once: deactivate of {leaver.email}"
+        assert f"warning: {said}" in ran.out
+        assert "something else writes to this member)  failed: did_not_stick" in ran.out
+        report = latest(acme)
+        codes = {action["kind"]: (action["state"], action["code"]) for action in report["actions"]}
+        assert codes == {"deactivate": ("failed", "did_not_stick"), "update": ("applied", "applied")}
+        assert (report["state"], report["warnings"][0]) == ("partial", said)
+        page = acme.here("report", "latest", "--format", "html").out
+        assert said in page
+        assert "failed: did_not_stick" in page
+        with closing(sqlite3.connect(acme.database)) as database:
+            database.execute("DROP TRIGGER again")
+        assert acme.run("sync").code == 0
+        assert not acme.roster()[leaver.email]["active"]
