@@ -45,7 +45,8 @@ DIALECTS: dict[str, Dialect] = {
     "pingfederate": Dialect(page=LARGEST_PAGE),
     # [V] source: 204 is an empty answer; the names of its groups are unique in its own database.
     "authentik": Dialect(unique_groups=True),
-    "generic": Dialect(),
+    # Conformance tools want to see what a PATCH made of a group, and every RFC-conforming client takes either.
+    "generic": Dialect(group_patch_body=True),
 }
 
 GENERIC = DIALECTS["generic"]

@@ -36,7 +36,7 @@ def patch(call: Call, id: str, sent: dict[str, Any], if_match: str = "") -> Outc
     before = existing(call, "Group", id, if_match)
     asked = operations(sent, strict=call.strict, note=call.note)
     now = patched(before.body, asked, kind="Group", id=id, strict=call.strict, note=call.note)
-    return _changed(call, before, now.body, now.memberships, 200 if call.dialect.group_patch_body else 204)
+    return _changed(call, before, now.body, now.memberships, 204)
 
 
 def delete(call: Call, id: str, if_match: str = "") -> Outcome:  # noqa: A002

@@ -11,6 +11,7 @@ from connectors.scim.call import Call
 from connectors.scim.errors import ScimError
 from connectors.scim.etags import etag, unchanged
 from connectors.scim.exchange import Endpoint, Request, Response, refused
+from connectors.scim.limits import MOST_ANSWERED_MEMBERS
 from connectors.scim.outcome import Outcome, existing
 from connectors.scim.paging import parameters, shown
 from connectors.scim.ports import Resources
@@ -18,6 +19,7 @@ from connectors.scim.project import Projection
 from connectors.scim.represent import location, representation
 from connectors.scim.routing import Target, allowed, target
 from reconciler.query import Kind
+from reconciler.resources import Resource
 
 __all__ = ["Endpoint", "Listener", "Request", "Response"]
 
@@ -91,8 +93,17 @@ def _told(call: Call, outcome: Outcome, wanted: Projection) -> Response:
     if resource is None:
         return call.response(outcome.status, changed=outcome.changed)
     headers = (("Location", location(call, resource.kind, resource.id)), ("ETag", etag(resource)))
-    if outcome.status == 204 and "attributes" not in parameters(call):
+    if outcome.status == 204 and "attributes" not in parameters(call) and not _shows(call, resource, wanted):
         return call.response(204, headers=headers, changed=outcome.changed)
     status = 200 if outcome.status == 204 else outcome.status
     value = representation(call, resource, wanted, new=outcome.new)
     return call.response(status, value, headers=headers, changed=outcome.changed)
+
+
+def _shows(call: Call, resource: Resource, wanted: Projection) -> bool:
+    """Whether who PATCHed a group is shown it. That means all of its members (RFC 7644 §3.5.2), for which a group may
+    be too large."""
+    if resource.kind == "User" or not call.dialect.group_patch_body:
+        return False
+    most = MOST_ANSWERED_MEMBERS
+    return not wanted.wants("members") or len(call.resources.members(resource.id, most=most + 1)) <= most

@@ -225,7 +225,7 @@ class _Patch:
         for name, item in value.items():
             if urn and urn not in SCHEMAS and isinstance(name, str):
                 self._at(op, Path(Place(urn, new(text(name, "A name")))), item, named=False)
-            else:
+            elif str(name).lower() != "schemas":  # an extension that names its own schema says nothing
                 self._named(op, f"{urn or CORE[self._kind]}:{name}", item)
 
     # -- attributes with one value ------------------------------------------------------------------------------------

@@ -17,11 +17,17 @@ Names = dict[str, Any]
 
 
 class Projection(Frozen, frozen=True):
-    """What a client wants: `only` these (None: what is returned by default), and nothing of `excluded`."""
+    """What a client wants: `only` these (None: what is returned by default), and nothing of `excluded`. `named` are the
+    names of `only` in lower case, with dots."""
 
     kind: Kind
     only: Names | None = None
     excluded: Names = {}
+    named: frozenset[str] = frozenset()
+
+    def asks(self, name: str) -> bool:
+        """Whether an attribute is named itself: what is returned by request only (RFC 7643 §7)."""
+        return name.lower() in self.named
 
     def wants(self, name: str) -> bool:
         """Whether an attribute of the core schema is returned, or a part of it. Members that nobody wants are never
@@ -46,21 +52,28 @@ def projection(attributes: str | Iterable[str] | None, excluded: str | Iterable[
     Raises:
         ScimError: 400 invalidPath, for what cannot be a name.
     """
-    return Projection(kind, _names(attributes, kind) or None, _names(excluded, kind))
+    only = [keys for name in _said(attributes) for keys in _keys(name, kind)]
+    without = [keys for name in _said(excluded) for keys in _keys(name, kind)]
+    return Projection(kind, _tree(only) or None, _tree(without), frozenset(".".join(keys) for keys in only))
 
 
-def _names(said: str | Iterable[str] | None, kind: Kind) -> Names:
-    how = Tolerance(strict=False)
+def _said(names: str | Iterable[str] | None) -> list[str]:
+    return [part.strip() for part in (names.split(",") if isinstance(names, str) else names or ()) if part.strip()]
+
+
+def _keys(name: str, kind: Kind) -> list[list[str]]:
+    """What a name means, as lower-case keys: one attribute, or all of the core schema."""
+    place = place_or_new(name, kind, Tolerance(strict=False), "invalidPath")
+    named = [each.name.lower() for each in (place.attribute, place.sub) if each is not None]
+    if place.urn:
+        named.insert(0, place.urn.lower())
+    return [named] if named else [[each.lower()] for each in (*COMMON, *SCHEMAS[CORE[kind]].attributes)]
+
+
+def _tree(names: Iterable[list[str]]) -> Names:
     found: Names = {}
-    for part in said.split(",") if isinstance(said, str) else said or ():
-        if not part.strip():
-            continue
-        place = place_or_new(part.strip(), kind, how, "invalidPath")
-        named = [each.name.lower() for each in (place.attribute, place.sub) if each is not None]
-        if place.urn:
-            named.insert(0, place.urn.lower())
-        for keys in [named] if named else [[name] for name in (*COMMON, *SCHEMAS[CORE[kind]].attributes)]:
-            _enter(found, keys)
+    for keys in names:
+        _enter(found, keys)
     return found
 
 

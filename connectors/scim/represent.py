@@ -31,18 +31,18 @@ def representation(call: Call, resource: Resource, projection: Projection, *, ne
             links = call.resources.members(resource.id)
         else:
             links = call.resources.groups_of((resource.id,)).get(resource.id, ())
-    return projection.of(_whole(call, resource, links))
+    return projection.of(_whole(call, resource, links, projection))
 
 
 def page(call: Call, resources: Sequence[Resource], projection: Projection) -> list[dict[str, Any]]:
     """Several of one kind, in their order. Of groups whose members are many together only the first ones: a list may
     always hold fewer than were asked for, and PingFederate lists all groups with all members. None is cut."""
     if not resources or not projection.wants(LINKS[resources[0].kind]):
-        return [projection.of(_whole(call, each, ())) for each in resources]
+        return [projection.of(_whole(call, each, (), projection)) for each in resources]
     if resources[0].kind == "User":
         groups = call.resources.groups_of([each.id for each in resources])
-        return [projection.of(_whole(call, each, groups.get(each.id, ()))) for each in resources]
-    return [projection.of(_whole(call, group, members)) for group, members in _bounded(call, resources)]
+        return [projection.of(_whole(call, each, groups.get(each.id, ()), projection)) for each in resources]
+    return [projection.of(_whole(call, group, members, projection)) for group, members in _bounded(call, resources)]
 
 
 def _bounded(call: Call, groups: Iterable[Resource]) -> Iterable[tuple[Resource, Sequence[Link]]]:
@@ -55,7 +55,7 @@ def _bounded(call: Call, groups: Iterable[Resource]) -> Iterable[tuple[Resource,
         left = max(0, left - len(members))
 
 
-def _whole(call: Call, resource: Resource, links: Sequence[Link]) -> dict[str, Any]:
+def _whole(call: Call, resource: Resource, links: Sequence[Link], projection: Projection) -> dict[str, Any]:
     """`schemas` is what the resource really holds: clients name more (Entra, E10) and less (E11)."""
     kind, body = resource.kind, resource.body
     whole: dict[str, JSON] = {
@@ -71,12 +71,13 @@ def _whole(call: Call, resource: Resource, links: Sequence[Link]) -> dict[str, A
         },
     }
     if links:
-        whole[LINKS[kind]] = [_link(call, kind, link) for link in links]
+        named = kind == "User" or projection.asks("members.display")
+        whole[LINKS[kind]] = [_link(call, kind, link, named=named) for link in links]
     return whole
 
 
-def _link(call: Call, kind: Kind, link: Link) -> Mapping[str, str]:
+def _link(call: Call, kind: Kind, link: Link, *, named: bool) -> Mapping[str, str]:
     """A member of a group says what it is, a group of a user how the user is in it (RFC 7643 §4.1.2, §4.2)."""
     said = link.kind if kind == "Group" else "direct" if link.direct else "indirect"
-    named = {"display": link.display} if link.display else {}
-    return {"value": link.id, "$ref": location(call, link.kind, link.id), **named, "type": said}
+    name = {"display": link.display} if named and link.display else {}
+    return {"value": link.id, "$ref": location(call, link.kind, link.id), **name, "type": said}

@@ -178,7 +178,7 @@ _MEMBERS = Attribute(
             "$ref", "reference", "The member's address.",
             exact=True, mutability="immutable", references=("User", "Group"),
         ),
-        Attribute("display", description="The member's name.", mutability="readOnly"),
+        Attribute("display", description="The member's name.", mutability="readOnly", returned="request"),
         Attribute("type", description="What the member is.", mutability="immutable", canonical=("User", "Group")),
     ),
 )  # fmt: skip

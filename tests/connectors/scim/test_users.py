@@ -277,3 +277,15 @@ def test_to_the_letter_messages_name_their_schema(method: str) -> None:
 def test_a_group_without_a_name_or_with_the_wrong_body(client: Client) -> None:
     assert client.post("/Groups", person()).status == 400
     assert client.post("/Users", team()).status == 400
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_extension_that_names_its_own_schema_says_nothing_by_it(strict: bool) -> None:
+    """scim2-models writes `schemas` into extensions."""
+    client = Client(strict=strict)
+    said = {"schemas": [ENTERPRISE], "department": "R&D"}
+    ada = client.post("/Users", person("ada") | {ENTERPRISE: said, "schemas": [USER, ENTERPRISE]})
+    assert ada.json[ENTERPRISE] == {"department": "R&D"}
+    changed = client.patch(f"/Users/{ada.id}", op("replace", ENTERPRISE, said | {"department": "Ops"}))
+    assert (changed.status, changed.json[ENTERPRISE]) == (200, {"department": "Ops"})
+    assert changed.leniencies == ()
