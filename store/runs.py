@@ -206,6 +206,7 @@ class RunTasks:
         """Keeps the report; people whose every action was applied are not pending any more."""
         with self._store.write() as connection:
             lock_directory(connection, self._policy.directory)
+            self._lease.check(connection, self._now())  # a run that was overtaken was ended by the one that did it
             tallied(connection, self._run, report.ended or self._now())
             if not report.planned_only and report.trigger != "undo":  # what is undone waits for other news
                 connection.execute(

@@ -12,13 +12,16 @@ import pytest
 
 from reconciler.errors import StoreError
 from reconciler.model import Observation, UsersSeen, Wanted
+from reconciler.report import Report
 from rosterd import ports
 from rosterd.ports import lease
 from store import Store, leases
 from store.database import rows
 from store.leases import Held, WorkspaceBusy, give_back, stamp, take
-from tests.builders import Directory, sync
-from tests.store.workspaces import edit
+from store.runs import reports
+from tests.builders import Directory, by_hand, member, sync
+from tests.store.plans import NOW, begin, deactivate
+from tests.store.workspaces import add, edit
 
 NOON = "2026-11-21T12:00:00.000Z"
 LATER = "2026-11-21T12:00:59.999Z"
@@ -181,3 +184,17 @@ def test_a_run_that_was_overtaken_while_it_read_does_not_promote_its_older_read(
     assert caught.value.code == "lease_lost"
     with store.read() as connection:
         assert rows(connection, "SELECT * FROM mirror_user") == []
+
+
+def test_a_run_that_was_overtaken_at_its_very_end_stops_there(store: Store) -> None:
+    """Regression: the run that overtook it had added up what it did, and adding it up again broke off with an error of
+    the database."""
+    add(store, member("ada"), by_hand("owner", "admin"))
+    tasks, lease = begin(store, deactivate("ada"))
+    list(tasks.apply())
+    edit(store, "UPDATE lease SET expires_at = ''")
+    begin(store)
+    with pytest.raises(StoreError) as lost:
+        tasks.finish(Report(lease.run, "acme", "okta", "manual", "incremental", "succeeded", NOW, ended=NOW))
+    assert lost.value.code == "lease_lost"
+    assert [(report.run, report.state) for report in reports(store)][-1] == (lease.run, "failed")

@@ -19,7 +19,7 @@ from sqlalchemy import event
 from reconciler import decisions, sync
 from reconciler.context import Context
 from reconciler.decide import decide
-from reconciler.guard import Hold
+from reconciler.guard import GUARDED, Hold
 from reconciler.match import Subject
 from reconciler.plan import Action, Cluster, Plan, Tally
 from reconciler.policy import Policy
@@ -57,6 +57,15 @@ class Ran(msgspec.Struct):
     policy: Policy
     planned: list[Action] = []
     held: frozenset[Cluster] = frozenset()
+
+    @property
+    def released(self) -> list[Action]:
+        """What is planned and not held."""
+        return [
+            action
+            for action in self.planned
+            if action.state == "planned" and Cluster(action.step, action.evidence or "", action.cause) not in self.held
+        ]
 
     @property
     def plan(self) -> Plan:
@@ -125,12 +134,7 @@ class Watch:
 
     def _applying(self, store: Store, batch: Batch, now: Callable[[], str]) -> None:
         """Law 2: what is applied was recorded and released. Law 5: whoever has the last word, somebody holds on."""
-        ran = self.runs[batch.lease.run]
-        released = {
-            (action.step, action.digest)
-            for action in ran.planned
-            if action.state == "planned" and Cluster(action.step, action.evidence or "", action.cause) not in ran.held
-        }
+        released = {(action.step, action.digest) for action in self.runs[batch.lease.run].released}
         assert {(batch.step, action.digest) for _, action in batch.actions} <= released
         apply_batch(store, batch, now)
         self.look_for_holders(batch.policy)
@@ -150,6 +154,16 @@ class Watch:
             tally.add(ran.planned)
             assert tally.digest == ran.plan.digest
             assert Plan.from_json(ran.plan.to_json()) == ran.plan
+            if ran.report.trigger != "approval":
+                self._check_limits(ran)
+
+    def _check_limits(self, ran: Ran) -> None:
+        """Of what a limit counts, less is released than the limit."""
+        for change, limit in ran.policy.limits.items():
+            if limit.count is None or change not in GUARDED:
+                continue
+            released = [action for action in ran.released if action.step is GUARDED[change]]
+            assert len(released) < limit.count, (change, released)
 
 
 def _twice(context: Context, subject: Subject) -> Any:
