@@ -222,6 +222,8 @@ def recount(connection: Connection, run: str) -> None:
     """Brings the report of a run up to date with what was decided about its held changes."""
     found = rows(connection, "SELECT report FROM run WHERE id = :run", run=run)
     report: Report = msgspec.json.decode(found[0][0], type=Report)
+    if report.state == "running":
+        return  # it was killed: there is no report to correct
     left = {cluster.key: count for cluster, count in _held(connection, run)}
     held = sum(left.values())
     counts = msgspec.structs.replace(
@@ -243,10 +245,13 @@ def superseded(connection: Connection, directory: str, run: str) -> tuple[str, .
     """What earlier runs of the directory hold is planned anew by `run`: a sentence for each of them. What an undo holds
     is not: no directory asks for it."""
     sentences = []
+    # By what runs tallied, not by their state: one that was blocked, failed in part or was killed may hold some too.
     sql = (
-        "SELECT id, report FROM run WHERE directory = :d AND state = 'held' AND id <> :run ORDER BY began DESC LIMIT 20"
+        "SELECT r.id, r.report FROM run r JOIN (SELECT run, max(ended) AS ended FROM run_tally WHERE directory = :d"
+        " AND state = 'held' AND run <> :run GROUP BY run) t ON t.run = r.id"
+        " WHERE r.report LIKE :applied ORDER BY t.ended DESC LIMIT 20"
     )
-    for earlier, report in rows(connection, sql, d=directory, run=run):
+    for earlier, report in rows(connection, sql, d=directory, run=run, applied='%"planned_only":false%'):
         if msgspec.json.decode(report, type=Report).trigger == "undo":
             continue
         count = sum(

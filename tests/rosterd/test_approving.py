@@ -319,6 +319,68 @@ def test_the_next_sync_takes_its_place_and_says_so(acme: Acme) -> None:
     assert acme.approve(after.run).counts.leave_team == 3
 
 
+def test_what_a_run_held_that_was_not_read_whole_is_planned_anew_too(acme: Acme) -> None:
+    """Regression: only runs whose state was `held` were found, and this one was `blocked`."""
+    acme.directory.suspend(*THREE)
+    acme.directory.partial = {"groups"}
+    report = acme.sync()
+    assert (report.state, report.counts.held) == ("blocked", 3)
+    acme.directory.partial = set()
+    after = acme.sync()
+    assert (after.state, after.counts.held, after.warnings[0][:9]) == ("held", 3, "3 changes")
+    assert refused(acme.approve, report.run).code == "nothing_held"
+    assert acme.approve(after.run).counts.deactivate == 3
+
+
+def killed(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A run that held three deactivations and died before it applied the rest."""
+
+    def dies(_: RunTasks) -> Any:
+        raise KeyboardInterrupt
+
+    acme.directory.suspend(*THREE)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunTasks, "apply", dies)
+        with pytest.raises(KeyboardInterrupt):
+            acme.sync()
+    with acme.store.read() as connection:
+        (run,) = connection.exec_driver_sql("SELECT id FROM run WHERE state = 'running'").scalars()
+    return str(run)
+
+
+def state(acme: Acme, run: str) -> str:
+    with acme.store.read() as connection:
+        return str(rows(connection, "SELECT state FROM run WHERE id = :run", run=run)[0][0])
+
+
+def test_what_a_killed_run_held_is_planned_anew_too(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = killed(acme, monkeypatch)
+    assert acme.sync().warnings[0].startswith(f"3 changes that run {run} held")
+    assert refused(acme.approve, run).code == "nothing_held"
+    assert state(acme, run) == "failed"
+
+
+def test_a_killed_run_stays_a_failed_one_when_what_it_held_is_dropped(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regression: it was running again, by its report."""
+    run = killed(acme, monkeypatch)
+    acme.sync(apply=False)
+    assert acme.reject(run) == 3
+    assert state(acme, run) == "failed"
+
+
+def test_many_runs_later_it_is_still_planned_anew(acme: Acme) -> None:
+    report = held(acme)
+    acme.directory.error = DirectoryError("down", where="okta", fix="wait")
+    for _ in range(21):
+        acme.sync()
+    acme.directory.error = None
+    for _ in range(3):
+        acme.sync(apply=False)
+    assert acme.sync().warnings[0].startswith(f"6 changes that run {report.run} held")
+
+
 def test_a_plan_takes_nobodys_place(acme: Acme) -> None:
     report = held(acme)
     assert acme.sync(apply=False).warnings == ()
