@@ -16,6 +16,7 @@ from connectors.scim.leniencies import Tolerance, unheard
 from connectors.scim.matching import instant
 from connectors.scim.names import Place, attr, place, place_or_new, sub_attribute
 from connectors.scim.schema import Attribute
+from connectors.scim.unregistered import compared, unregistered
 from reconciler.model import Frozen
 from reconciler.query import And, Attr, Compare, Filter, Has, Kind, Never, Not, Operator, Or, Present
 
@@ -39,16 +40,22 @@ class Path(Frozen, frozen=True):
 
 
 def parse_filter(
-    text: str, kind: Kind, *, strict: bool, several: bool = False, note: Callable[[str], None] = unheard
+    text: str,
+    kind: Kind,
+    *,
+    strict: bool,
+    several: bool = False,
+    mapped: frozenset[str] = frozenset(),
+    note: Callable[[str], None] = unheard,
 ) -> Filter:
     """A filter on resources of this kind. `several`: other kinds are asked the same, so an attribute that this one
-    lacks holds for none (RFC 7644 §3.4.2.1).
+    lacks holds for none (RFC 7644 §3.4.2.1). `mapped`: attributes of which configuration knows.
 
     Raises:
         ScimError: 400 invalidFilter with the place in the text.
     """
     read = _filter if len(text) <= _CACHED else _filter.__wrapped__
-    found, codes = read(text, kind, strict, several)
+    found, codes = read(text, kind, strict, several, mapped)
     for code in codes:
         note(code)
     return found
@@ -81,9 +88,11 @@ def parse_sort(text: str, kind: Kind, *, strict: bool, note: Callable[[str], Non
 
 
 @lru_cache(maxsize=2048)
-def _filter(text: str, kind: Kind, strict: bool, several: bool) -> tuple[Filter, tuple[str, ...]]:
+def _filter(
+    text: str, kind: Kind, strict: bool, several: bool, mapped: frozenset[str]
+) -> tuple[Filter, tuple[str, ...]]:
     codes: list[str] = []
-    parser = _Parser(text, kind, Tolerance(strict, codes.append), several=several)
+    parser = _Parser(text, kind, Tolerance(strict, codes.append), several=several, mapped=mapped)
     found = parser.any_of(None)
     parser.end()
     return found, tuple(codes)
@@ -118,12 +127,15 @@ class _Token(NamedTuple):
 class _Parser:
     """One text, read from left to right; `scope` is the attribute whose values a value path selects from."""
 
-    def __init__(self, text: str, kind: Kind, how: Tolerance, *, several: bool = False, start: int = 0) -> None:
+    def __init__(
+        self, text: str, kind: Kind, how: Tolerance, *, several: bool = False,
+        mapped: frozenset[str] = frozenset(), start: int = 0,
+    ) -> None:  # fmt: skip
         if len(text) > LONGEST:
             raise ScimError(400, f"A filter has at most {LONGEST} characters, not {len(text)}.", "invalidFilter")
         self._kind = kind
         self._how = how
-        self._several = several
+        self._several, self._mapped = several, mapped
         self._tokens = _tokens(text, start)
         self._at = 0
         self._depth = 0
@@ -257,6 +269,10 @@ class _Parser:
             if named.attribute.returned == "never":
                 _refuse(f"{named.attribute.name} is never kept, and cannot be asked for", token)
             return named
+        if named is None and not self._how.strict and (named := unregistered(token.text, self._kind, self._mapped)):
+            self._how.note("unregistered-filter")
+        if named is not None:
+            return named
         if not self._several:
             _refuse(f"{token.text[:60]!r} is no attribute of a {self._kind}", token)
         return None
@@ -272,6 +288,9 @@ class _Parser:
         value = self._literal(token)
         if found is None:
             return Never()
+        leaf = found.sub or found.attribute
+        if leaf is not None and not leaf.known:
+            return compared(found, op, self._unregistered(op, value, token))
         bound = _comparable(found)
         if bound is None:
             _refuse(f"{name.text[:60]!r} has parts: compare one of them", name)
@@ -314,6 +333,11 @@ class _Parser:
         if found is None:
             _refuse(f"{value[:60]!r} is no time as in 2026-11-28T07:49:20Z", token)
         return found
+
+    def _unregistered(self, op: Operator, value: Any, token: _Token) -> Any:
+        if op not in ("eq", "ne") and (value is None or isinstance(value, bool)):
+            _refuse(f"{token.text} is not compared with {op!r}", token)
+        return value
 
     def _boolean(self, attribute: Attribute, value: object, token: _Token) -> bool:
         if isinstance(value, bool):

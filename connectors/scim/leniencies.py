@@ -34,6 +34,7 @@ LENIENCIES: dict[str, str] = {
     "unknown-attribute": "Attributes that no known schema has are sent; they are kept as they come.",
     # seen as E12
     "selection-compared": "Filters compare what follows a selection, as in 'emails[type eq \"work\"].value eq …'.",
+    "unregistered-filter": "Filters name attributes that no known schema has; they are looked for as they were sent.",
     "unquoted-filter": "Filters compare with text that is not in quotes, or with a number where a text belongs.",
     # seen as E19
     "null-added": "Adding 'nothing' (null) is asked for; nothing happens.",

@@ -50,12 +50,15 @@ def _answer(call: Call, kind: Kind | None, told: Mapping[str, Any]) -> Response:
 def _listing(call: Call, kind: Kind, wanted: Asked, told: Mapping[str, Any], *, alone: bool) -> Listing:
     return Listing(
         kind,
-        parse_filter(wanted.filter, kind, strict=call.strict, note=call.note, several=not alone)
-        if wanted.filter
-        else None,
+        _filter(call, kind, wanted.filter, alone=alone) if wanted.filter else None,
         _order(call, kind, wanted.sort_by, alone=alone) if wanted.sort_by else None,
         shown(told, kind),
     )
+
+
+def _filter(call: Call, kind: Kind, text: str, *, alone: bool) -> Filter:
+    mapped = call.endpoint.attributes
+    return parse_filter(text, kind, strict=call.strict, several=not alone, mapped=mapped, note=call.note)
 
 
 def _order(call: Call, kind: Kind, name: str, *, alone: bool) -> Attr | None:

@@ -27,11 +27,11 @@ def matches(filter: Filter, resource: Mapping[str, Any]) -> bool:  # noqa: A002 
 def values(attr: Attr, resource: Mapping[str, Any]) -> list[Any]:
     """The values of an attribute, one by one; none when it is unassigned."""
     found: list[Any] = [resource]
-    for key in attr.keys:
+    for place, key in enumerate(attr.keys):
         below: list[Any] = []
         for holder in found:
             value = holder.get(key) if isinstance(holder, Mapping) else None
-            if isinstance(value, list):
+            if place == attr.many and isinstance(value, list):
                 below.extend(value)
             elif value is not None:
                 below.append(value)

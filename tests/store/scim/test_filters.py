@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Connection
 
+from connectors.scim import names
+from connectors.scim import unregistered as own
 from connectors.scim.filters import parse_filter, parse_sort
 from connectors.scim.matching import matches, values
 from reconciler.model import folded
@@ -23,6 +25,7 @@ from store.scim.statements import Statements
 from tests.builders import policy
 from tests.store.scim.endpoints import person, request
 
+OWN = "urn:acme:params:scim:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 TIMES = ("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.500Z", "2026-02-01T10:00:00.000Z")
 NUMBERS = itertools.count()
@@ -82,7 +85,20 @@ def terms(kind: Kind, texts: tuple[str, ...]) -> st.SearchStrategy[Filter]:
             Has, st.just(attr), _joined(st.sampled_from(parts[attr.keys]).flatmap(lambda part: _on(part, texts)))
         )
     )
-    return _joined(st.one_of(flat, flat, inner, st.just(Never())))
+    return _joined(st.one_of(flat, flat, inner, unregistered_terms(texts), st.just(Never())))
+
+
+def unregistered_terms(texts: tuple[str, ...]) -> st.SearchStrategy[Filter]:
+    """Filters on what no schema knows, as lenient mode binds them."""
+    said = st.sampled_from(["badge", "badge", "badge.colour", "Badge"])
+    places = said.map(lambda name: own.unregistered(f"{OWN}:{name}", "User", frozenset()) or names.Place())
+    literals = st.one_of(
+        st.tuples(st.sampled_from(TEXT_OPS), st.sampled_from((*texts, "true"))),
+        st.tuples(st.sampled_from(["eq", "ne"]), st.one_of(st.booleans(), st.none())),
+        st.tuples(st.sampled_from(["eq", "ne", "gt", "le"]), st.sampled_from([0, 1, 2.5])),
+    )
+    compares = st.builds(lambda place, said: own.compared(place, *said), places, literals)
+    return st.one_of(compares, compares, st.builds(lambda place: Present(names.attr(place)), places))
 
 
 def _on(attr: Attr, texts: tuple[str, ...]) -> st.SearchStrategy[Filter]:
@@ -131,8 +147,15 @@ def bodies(kind: Kind, texts: tuple[str, ...]) -> st.SearchStrategy[dict[str, An
             ENTERPRISE: st.fixed_dictionaries(
                 {}, optional={"department": text, "manager": st.fixed_dictionaries({}, optional={"value": text})}
             ),
+            OWN: st.fixed_dictionaries({}, optional={"badge": _anything(text), "Badge": text}),
         },
     )  # fmt: skip
+
+
+def _anything(text: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    """What a client may keep under a name of its own."""
+    one = st.one_of(text, st.booleans(), st.sampled_from([0, 1, 2.5, "true"]), st.fixed_dictionaries({"colour": text}))
+    return st.one_of(one, st.lists(one, max_size=3))
 
 
 @st.composite
@@ -207,7 +230,7 @@ def sorted_by(attr: Attr, shown: dict[str, dict[str, Any]], *, descending: bool)
     """In order of the primary or else first value, those without any last, equal ones in order of creation."""
 
     def key(one: str) -> Any:
-        items = values(Attr(attr.keys[:1]), shown[one]) if attr.many is not None else [shown[one]]
+        items = values(Attr(attr.keys[:1], many=0), shown[one]) if attr.many is not None else [shown[one]]
         keys = attr.keys[1:] if attr.many is not None else attr.keys
         held = [(item.get("primary") is True, values(Attr(keys), item)) for item in items]
         there = [(main, found[0]) for main, found in held if found]
