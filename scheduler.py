@@ -1,23 +1,25 @@
 """WHEN a directory is due: triggers from configuration, and the table of what is due next.
 
-Here live `trigger` (what `every` and `cron` mean), `next_due` (pure: the clock is an argument) and `Due` (several
-directories, earliest first). Nothing here runs anything, sleeps, or keeps state across processes: when a directory
-last ran is the store's memory, and whoever holds the clock asks.
+Here live `trigger` (what `every` and `cron` mean), `next_due` (pure: the clock is an argument), `Timetable` (one
+directory's times) and `Calendar` (those of several, earliest first). Nothing here runs anything, sleeps, or keeps state
+across processes: when a directory is due is the store's memory, and whoever holds the clock asks.
 
 Triggers are APScheduler's, reckoned in UTC so that every machine agrees on them. Its own jitter draws a random number
 each time it is asked; ours is an offset that depends on the directory's id alone (`spread`).
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, cast
 from zlib import crc32
 
-from reconciler.health import NEVER, Health, resting
+from reconciler.health import Health, resting
 
 JITTER = timedelta(seconds=60)
+APART = timedelta(seconds=0.25)  # of two that were missed, as long as all come within the jitter
+MISSED = timedelta(seconds=60)  # what is overdue by more was missed
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Every crontab line that ever fires does so in here: the window holds all leap days and weekdays of February 29.
 SAMPLE = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2029, 1, 1, tzinfo=UTC))
@@ -111,15 +113,13 @@ def _weekday(text: str) -> int:
 
 
 def next_due(
-    trigger: Trigger, last: datetime | None, now: datetime, *, offset: timedelta = timedelta(0),
-    health: Health | None = None,
+    trigger: Trigger, last: datetime | None, now: datetime, *, offset: timedelta = timedelta(0)
 ) -> datetime:  # fmt: skip
     """When the directory is due, never before `now`: times that were missed come to one, due now.
 
     `last` is when it last ran. One that lies after `now` (the clock was set back) tells nothing about how long ago the
     run was, so it counts as never. A directory that never ran is due now if it runs at intervals, else when its cron
-    line says. `offset` shifts the cron line's times (`spread`); intervals begin at `last` and are not shifted. While
-    reading the directory fails, its `health` puts it off; a paused one is due at `health.NEVER`.
+    line says. `offset` shifts the cron line's times (`spread`); intervals begin at `last` and are not shifted.
 
     Raises:
         ValueError: the trigger has no time left to fire.
@@ -130,8 +130,7 @@ def next_due(
         at = now if _at_intervals(trigger) else _fire(trigger, None, shifted) + offset
     else:
         at = _fire(trigger, previous, previous) + offset
-    rests = None if health is None else resting(health, now)
-    return max(at, now, rests or now)
+    return max(at, now)
 
 
 def _at_intervals(trigger: Trigger) -> bool:
@@ -150,60 +149,101 @@ def spread(directory: str, limit: timedelta = JITTER) -> timedelta:
     return limit * (crc32(directory.encode()) / 2**32)
 
 
+def staggered(directories: Sequence[str], now: datetime) -> dict[str, datetime]:
+    """Times for many that are due at once, in their order, the first one now: a restart is no stampede."""
+    window = min(JITTER, APART * (len(directories) - 1))
+    return {name: now + window * (number / len(directories)) for number, name in enumerate(directories)}
+
+
 @dataclass(frozen=True)
-class _Entry:
+class Timetable:
+    """When one directory is run. `basis` is how it is written: another one is another timetable."""
+
     trigger: Trigger
-    last: datetime | None
     offset: timedelta
-    at: datetime
-    health: Health | None = None
+    basis: str
+
+    @classmethod
+    def of(cls, directory: str, every: timedelta | None = None, cron: str | None = None) -> "Timetable":
+        """The timetable of a directory, of which one is given (`trigger`)."""
+        basis = f"cron {cron}" if every is None else f"every {every.total_seconds():g}"
+        return cls(trigger(every, cron), spread(directory), basis)
+
+    def first(self, last: datetime | None, now: datetime) -> datetime:
+        """When it is due, when it last ran at `last` and nothing more is known."""
+        return next_due(self.trigger, last, now, offset=self.offset)
+
+    def following(self, now: datetime) -> datetime:
+        """When it is due after a run that begins now. Nothing that is written down may be later than that: it would be
+        of a clock that was set back."""
+        return next_due(self.trigger, now, now, offset=self.offset)
+
+    def put_off(self, health: Health, now: datetime) -> datetime | None:
+        """When to look again, while reading the directory fails and it rests; None when nothing is against a run.
+
+        Not later than its next time: a person may have corrected it, and synced it, by then.
+        """
+        rests = resting(health, now)
+        return None if rests is None else min(rests, self.following(now))
 
 
-class Due:
-    """What is due when, for several directories. Times are aware datetimes and always arguments."""
+class Calendar:
+    """What is due when, of several directories. Times are aware datetimes and always arguments."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, tuple[Timetable, datetime]] = {}
         self._seen: datetime | None = None
 
-    def add(self, directory: str, trigger: Trigger, last: datetime | None, now: datetime) -> None:
-        """Enters a directory, or replaces what was known of it (its configuration changed)."""
-        offset = spread(directory)
-        at = next_due(trigger, last, now, offset=offset)
-        self._entries[directory] = _Entry(trigger, last, offset, at)
+    def enter(self, directory: str, timetable: Timetable, at: datetime) -> None:
+        """Enters a directory, or replaces what was known of it."""
+        self._entries[directory] = (timetable, at)
 
-    def know(self, directory: str, health: Health, now: datetime) -> None:
-        """Notes how reading this directory goes, which puts it off or lets it be due again.
+    def clear(self) -> None:
+        """Forgets all directories."""
+        self._entries.clear()
+        self._seen = None
+
+    def timetable(self, directory: str) -> Timetable:
+        """
+        Raises:
+            KeyError: the directory was never entered.
+        """
+        return self._entries[directory][0]
+
+    def at(self, directory: str) -> datetime:
+        """When it is due.
 
         Raises:
             KeyError: the directory was never entered.
         """
-        self._entries[directory] = _again(replace(self._entries[directory], health=health), now)
+        return self._entries[directory][1]
 
-    def remove(self, directory: str) -> None:
-        """Forgets a directory; one that was never entered is no error."""
-        self._entries.pop(directory, None)
+    def move(self, directory: str, at: datetime) -> None:
+        """It is due at another time.
+
+        Raises:
+            KeyError: the directory was never entered.
+        """
+        self._entries[directory] = (self.timetable(directory), at)
 
     def ready(self, now: datetime) -> tuple[str, ...]:
-        """The directories due at `now`, the longest overdue first. They stay due until `ran`."""
-        if self._seen is not None and now < self._seen:  # the clock was set back: times reckoned ahead mean nothing
-            self._entries = {name: _again(entry, now) for name, entry in self._entries.items()}
-        self._seen = now
-        due = [(entry.at, name) for name, entry in self._entries.items() if entry.at <= now]
+        """The directories due at `now`, the longest overdue first. They stay due until they are moved."""
+        due = [(at, name) for name, (_, at) in self._entries.items() if at <= now]
         return tuple(name for _, name in sorted(due))
 
-    def ran(self, directory: str, now: datetime) -> None:
-        """Notes that a run of this directory began at `now`, whatever came of it.
+    def late(self, now: datetime) -> tuple[str, ...]:
+        """Those of them that were missed: nobody looked in time, or the clock jumped."""
+        return tuple(name for name in self.ready(now) if now - self.at(name) > MISSED)
 
-        Raises:
-            KeyError: the directory was never entered.
-        """
-        self._entries[directory] = _again(replace(self._entries[directory], last=now), now)
+    def too_far(self, now: datetime) -> dict[str, datetime]:
+        """The times of those that a clock set back would have wait for longer than one of their intervals. All are
+        looked at the first time, and when the clock went back since the last."""
+        forward, self._seen = self._seen is not None and now >= self._seen, now
+        if forward:
+            return {}
+        following = {name: table.following(now) for name, (table, _) in self._entries.items()}
+        return {name: at for name, at in following.items() if self.at(name) > at}
 
     def wake(self) -> datetime | None:
-        """When to ask again: the earliest time anything is due; None when nothing is entered, or all is paused."""
-        return min((entry.at for entry in self._entries.values() if entry.at != NEVER), default=None)
-
-
-def _again(entry: _Entry, now: datetime) -> _Entry:
-    return replace(entry, at=next_due(entry.trigger, entry.last, now, offset=entry.offset, health=entry.health))
+        """When to ask again: the earliest time anything is due; None when nothing is entered."""
+        return min((at for _, at in self._entries.values()), default=None)

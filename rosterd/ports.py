@@ -217,18 +217,19 @@ def lease(store: Store, workspace: str, run: str) -> Iterator[Held]:
 
 async def run_once(
     store: Store, policy: Policy, connector: Connector | Told, *, progress: Progress, trigger: str = "manual",
-    verify: bool = False, apply: bool = True, verify_every: timedelta | None = None, identity: str = "",
+    verify: bool = False, apply: bool = True, verify_every: timedelta | None = None, identity: str = "", run: str = "",
 ) -> Report:  # fmt: skip
     """One run of one directory: takes the workspace's lease, runs the loop, gives the lease back.
 
     `identity` stands for the credentials and the address of the directory: after a change, an absence
-    that was noted before does not count. `verify_every` is how old the last full comparison may be.
+    that was noted before does not count. `verify_every` is how old the last full comparison may be;
+    `run` its id, if it has one already.
 
     Raises:
         WorkspaceBusy: another run holds the workspace.
         StoreError: the store refused.
     """
-    run = new_run(now())
+    run = run or new_run(now())
     with lease(store, policy.workspace, run) as held:
         policy = as_followed(store, policy)
         touched = EVERYBODY if verify else to_compare(store, policy, verify_every)

@@ -1,10 +1,12 @@
 """`rosterd serve` put together: one store, one socket, one event loop; the endpoint in front, the daemon behind.
 
-Here the process begins and ends: what is listened on before anything is told, and in which order things stop.
+Here the process begins and ends: what is listened on before anything is told, what each signal does, and in which order
+things stop.
 """
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -13,8 +15,10 @@ from reconciler.errors import StoreError
 from rosterd.daemon.daemon import Daemon
 from rosterd.http.app import application
 from rosterd.http.server import Server, loopback, shown
+from rosterd.settings import ConfigError, load
 from rosterd.settings.model import Settings
-from rosterd.telling import Telling, told
+from rosterd.telling import Telling
+from rosterd.wiring import require_secrets
 from store.database import HEAD, Store
 from store.migrate import current
 
@@ -29,17 +33,17 @@ def address_of(sock: socket.socket) -> str:
 
 async def serve(settings: Settings, store: Store, sock: socket.socket, listening: Callable[[], None]) -> None:
     """Serves until SIGTERM or SIGINT; then it stops accepting, answers what is under way, lets runs end or hands them
-    over, and returns. `listening` is called when requests are answered."""
+    over, and returns. A second signal ends the process at once. `listening` is called when requests are answered."""
     daemon = Daemon(settings, store)
-    state = State(store)
-    telling = Telling(settings, store, address_of(sock), daemon.woken) if told(settings) else None
-    server = Server(application(telling.endpoint if telling else None, state.why_not))
-    ends = _signals()
+    telling = Telling(settings, store, address_of(sock), daemon.woken)
+    state = State(store, daemon)
+    reloading = Reloading(daemon, telling)
+    server = Server(application(telling.endpoint, state.why_not))
+    ends = _signals(reloading)
     _warn(sock)
     await daemon.start()
     serving = asyncio.create_task(server.serve([sock]))
-    if telling is not None:
-        telling.start()
+    telling.start()
     try:
         state.open = True
         listening()
@@ -48,16 +52,90 @@ async def serve(settings: Settings, store: Store, sock: socket.socket, listening
         state.open = False
         log.info("stopping")
         server.end()
+        reloading.close()
         await asyncio.gather(serving, daemon.stop())
-        if telling is not None:
-            await telling.close()
+        await telling.close()
 
 
-def _signals() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT."""
+class Reloading:
+    """Reads the configuration again, and has everything follow it without dropping what is under way."""
+
+    def __init__(self, daemon: Daemon, telling: Telling) -> None:
+        self._daemon, self._telling = daemon, telling
+        self._alone = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def soon(self) -> None:
+        """Reads it again; what is wrong goes to the log."""
+        task = asyncio.create_task(self._logged())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def close(self) -> None:
+        """Follows nothing more."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def now(self) -> None:
+        """Reads it again.
+
+        Raises:
+            ConfigError: it lists everything that is wrong with it; the old one stays in force.
+            StoreError: the store refused; the old one stays in force.
+        """
+        async with self._alone:
+            before = self._daemon.settings
+            settings = await asyncio.to_thread(_read_again, before)
+            await self._daemon.reload(settings)
+            self._telling.configure(settings)
+            for sentence in differences(before, settings):
+                log.info("%s", sentence)
+
+    async def _logged(self) -> None:
+        try:
+            await self.now()
+        except ConfigError as error:
+            log.error("the configuration was read again, and the old one stays in force:")
+            for problem in error.problems:
+                log.error("%s", problem)
+        except StoreError as error:
+            log.error("the configuration was read again, and the old one stays in force: %s", error)
+
+
+def _read_again(before: Settings) -> Settings:
+    settings = load(before.file)
+    require_secrets(settings, settings.directory)
+    return settings
+
+
+def differences(before: Settings, after: Settings) -> list[str]:
+    """What a configuration that was read again changes, in sentences."""
+    old, new = ({each.id: each for each in settings.directory} for settings in (before, after))
+    said = [f"directory {name} is new" for name in new if name not in old]
+    said += [f"directory {name} is not run any more" for name in old if name not in new]
+    said += [f"directory {name} is another one" for name in new if name in old and new[name] != old[name]]
+    if before.store != after.store:
+        said.append("[store] is read at a start only: the old one stays in use")
+    if before.http.listen != after.http.listen:
+        said.append("[http] listen is read at a start only: the old address stays in use")
+    return ["the configuration was read again", *said]
+
+
+def _signals(reloading: Reloading) -> asyncio.Event:
+    """Set by SIGTERM or SIGINT; SIGHUP reads the configuration again."""
     ends = asyncio.Event()
+
+    def end() -> None:
+        if ends.is_set():
+            log.warning("ended at once: the next start finishes what was under way")
+            logging.shutdown()
+            os._exit(1)  # threads of runs may be anywhere; being killed is what they are made for
+        ends.set()
+
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, ends.set)
+        loop.add_signal_handler(number, end)
+    loop.add_signal_handler(signal.SIGHUP, reloading.soon)
     return ends
 
 
@@ -77,8 +155,8 @@ def _warn(sock: socket.socket) -> None:
 class State:
     """Whether requests can be served."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, daemon: Daemon) -> None:
+        self._store, self._daemon = store, daemon
         self.open = False
 
     async def why_not(self) -> str:
@@ -91,4 +169,7 @@ class State:
                 found = current(connection)
         except StoreError as error:
             return f"the store: {error.code}"
-        return "" if found == HEAD else f"the store's schema is {found}, not {HEAD}"
+        if found != HEAD:
+            return f"the store's schema is {found}, not {HEAD}"
+        refused = self._daemon.trouble.why()
+        return f"the store: {refused}" if refused else ""

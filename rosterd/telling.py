@@ -37,16 +37,27 @@ class Telling:
 
     def __init__(self, settings: Settings, store: Store, address: str, changed: Callable[[str], None]) -> None:
         self._settings, self._store, self._address = settings, store, address
-        directories = told(settings)
         self._writer = Writer(store)
-        kept = {each.id: _kept(settings, each) for each in directories}
-        self._transactions = StoreTransactions(store, self._writer, kept, now)
+        self._kept: dict[str, Kept] = {}
+        self._doors: dict[str, Door] = {}
+        self._left: list[Door] = []  # of earlier configurations: requests may still be in them
+        self._transactions = StoreTransactions(store, self._writer, self._kept, now)
         self._ear = Ear(self._keep, now)
-        self._doors = {each.id: self._door(each) for each in directories}
+        self.configure(settings)
         self.endpoint = ScimEndpoint(
             self._doors, StoredTokens(self._find), self._transactions, hearing=self._ear, changed=changed, now=now
         )
         self._tasks: list[asyncio.Task[None]] = []
+
+    def configure(self, settings: Settings) -> None:
+        """Serves the told directories of another configuration from now on; requests under way end as they began."""
+        self._settings = settings
+        directories = told(settings)
+        self._kept.update({each.id: _kept(settings, each) for each in directories})
+        self._left += self._doors.values()
+        doors = {each.id: self._door(each) for each in directories}
+        self._doors.clear()
+        self._doors.update(doors)
 
     def start(self) -> None:
         """Begins to keep what is heard, and to warn of tokens that end."""
@@ -60,7 +71,7 @@ class Telling:
         await asyncio.to_thread(self._end)
 
     def _end(self) -> None:
-        for door in self._doors.values():
+        for door in (*self._left, *self._doors.values()):
             if door.recorder is not None:
                 door.recorder.close()
         self._transactions.close()
@@ -88,7 +99,7 @@ class Telling:
 
     async def _watch(self) -> None:
         while True:
-            for directory in self._doors:
+            for directory in tuple(self._doors):
                 for sentence in await asyncio.to_thread(warnings, self._store, directory):
                     log.warning("%s: %s; rosterd token rotate %s", directory, sentence, directory)
             await asyncio.sleep(WARN_SECONDS)

@@ -258,7 +258,7 @@ async def source_of(store: Store, directory: DirectorySettings) -> AsyncIterator
 
 async def run_directory(
     settings: Settings, store: Store, directory: DirectorySettings, *, progress: Progress, verify: bool = False,
-    apply: bool = True, trigger: str = "manual",
+    apply: bool = True, trigger: str = "manual", run: str = "",
 ) -> Report:  # fmt: skip
     """One run of one directory (ports.run_once) over a connector opened for it. Ctrl-C is heeded between batches.
 
@@ -270,7 +270,7 @@ async def run_directory(
     async with source_of(store, directory) as source:
         return await run_once(
             store, policy, source, progress=_heeding(progress), verify=verify, apply=apply, trigger=trigger,
-            verify_every=directory.verify_every, identity=identity_of(directory),
+            verify_every=directory.verify_every, identity=identity_of(directory), run=run,
         )  # fmt: skip
 
 

@@ -41,6 +41,12 @@ _ADVICE = (
 )
 
 
+UNAVAILABLE = frozenset({
+    "database_locked", "disk_full", "read_only", "cannot_open", "disk_error", "cannot_reach", "connection_lost",
+})  # fmt: skip
+"""Codes of what may be over by itself, or once somebody has looked after the machine."""
+
+
 class Store:
     """One database. Safe to share between threads; connections come from SQLAlchemy's pool."""
 

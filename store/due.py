@@ -1,6 +1,12 @@
-"""What a daemon asks the store when it starts: when directories last ran, were compared whole, and what waits."""
+"""When directories are due, which outlives every process; and what a daemon asks when it starts: when they last ran,
+were compared whole, and what waits.
 
-from store.database import Store, rows
+Any number of processes may find a directory due: who moves its time on runs it.
+"""
+
+from sqlalchemy import Connection, text
+
+from store.database import Store, rows, scalar
 from store.runs import reports
 
 _LOOKED_AT = 20  # runs of a directory: more plans and approvals in a row than that, and it is read once too often
@@ -26,3 +32,35 @@ def waiting(store: Store) -> frozenset[str]:
             connection, "SELECT id FROM directory WHERE EXISTS (SELECT 1 FROM pending WHERE directory = directory.id)"
         )
     return frozenset(directory for (directory,) in found)
+
+
+def due_times(store: Store) -> dict[str, tuple[str, str]]:
+    """When each directory is run next, and the basis that this was reckoned by."""
+    with store.read() as connection:
+        found = rows(connection, "SELECT directory, at, basis FROM due")
+    return {row.directory: (row.at, row.basis) for row in found}
+
+
+def due_time(connection: Connection, directory: str) -> str:
+    """When a directory is run next."""
+    return str(scalar(connection, "SELECT at FROM due WHERE directory = :d", d=directory))
+
+
+def set_due(connection: Connection, directory: str, at: str, basis: str) -> None:
+    """Enters a directory, or replaces what was reckoned by another basis. Of processes that start at once, the first
+    one's time counts: it may have run already."""
+    connection.execute(
+        text(
+            "INSERT INTO due (directory, at, basis) VALUES (:d, :at, :basis) ON CONFLICT (directory) DO UPDATE SET"
+            " at = excluded.at, basis = excluded.basis WHERE due.basis <> excluded.basis"
+        ),
+        {"d": directory, "at": at, "basis": basis},
+    )
+
+
+def move_due(connection: Connection, directory: str, old: str, new: str) -> bool:
+    """Moves a directory's time, of all that try one (compare and set)."""
+    moved = connection.execute(
+        text("UPDATE due SET at = :new WHERE directory = :d AND at = :old"), {"d": directory, "old": old, "new": new}
+    )
+    return moved.rowcount == 1

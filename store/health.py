@@ -21,7 +21,7 @@ _WRITE = (
 def health_of(store: Store, directory: str) -> Health:
     """The health of a directory; of one that was never read, nothing is against it."""
     with store.read() as connection:
-        return _health(connection, directory)
+        return health_in(connection, directory)
 
 
 def keep_health(store: Store, directory: str, health: Health) -> None:
@@ -36,7 +36,8 @@ def keep_health(store: Store, directory: str, health: Health) -> None:
         )  # fmt: skip
 
 
-def _health(connection: Connection, directory: str) -> Health:
+def health_in(connection: Connection, directory: str) -> Health:
+    """`health_of`, inside a transaction."""
     found = rows(connection, _READ, d=directory)
     if not found:
         return Health()

@@ -22,7 +22,7 @@ State = Literal["waiting", "running", "done", "lost", "joined"]
 RANK: dict[str, int] = {"schedule": 0, "push": 1, "api": 2, "manual": 3}
 ASKED = ("api", "manual")  # somebody may come for the outcome
 LONGEST_WAIT = timedelta(minutes=10)
-MOST_TRIES = 5  # of a wish whose runs end with their workers: then it is lost
+MOST_TRIES = 5  # of a wish whose runs end with their workers
 
 _COLUMNS = (
     "id, workspace, directory, trigger, verify, asked_at, asked_by, state, not_before, tries, worker, run, began,"
@@ -232,7 +232,7 @@ def _put_back(connection: Connection, wish: Wish, not_before: str, tries: int) -
 
 def recover(store: Store, alive: frozenset[str], now: str) -> list[Wish]:
     """Puts back what workers had claimed that are not among those alive; which wishes these were. One whose workers
-    died again and again is lost: the directory's next time comes with a new one."""
+    died again and again is lost when a person asked, and rests when not."""
     with store.read() as connection:
         if not (left := _left(connection, alive)):
             return []
@@ -240,8 +240,10 @@ def recover(store: Store, alive: frozenset[str], now: str) -> list[Wish]:
         _alone(connection)
         left = _left(connection, alive)
         for wish in left:
-            if wish.tries + 1 < MOST_TRIES:
-                _put_back(connection, wish, "", wish.tries + 1)
+            again = wish.tries + 1 < MOST_TRIES
+            if again or wish.trigger not in ASKED:
+                rest = "" if again else stamp(datetime.fromisoformat(now) + LONGEST_WAIT / 2)
+                _put_back(connection, wish, rest, wish.tries + 1)
             else:
                 _lose(connection, wish, now)
     return left

@@ -132,6 +132,7 @@ def own_fields(kind: str) -> dict[str, FieldInfo]:
 DOCUMENTED: dict[str, dict[str, FieldInfo]] = {
     "`[store]`": settings.StoreSettings.model_fields,
     "`[http]`": settings.HttpSettings.model_fields,
+    "`[daemon]`": settings.DaemonSettings.model_fields,
     "`[[workspace]]`": settings.WorkspaceSettings.model_fields,
     "`[[workspace.role]]`": settings.RoleAxis.model_fields,
     "`[[workspace.role_rule]]`": settings.RoleRule.model_fields,

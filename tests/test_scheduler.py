@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.health import Health
-from scheduler import JITTER, Due, Trigger, next_due, spread, trigger
+from scheduler import JITTER, MISSED, Calendar, Timetable, Trigger, next_due, spread, staggered, trigger
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)  # a Saturday
 QUARTER = trigger(timedelta(minutes=15))
@@ -129,72 +129,113 @@ def test_the_spread_is_steady_bounded_and_uneven() -> None:
 # -- several directories ------------------------------------------------------------------------------------------
 
 
-def table(**last: datetime | None) -> Due:
-    due = Due()
-    for directory, ran in last.items():
-        due.add(directory, QUARTER, ran, NOW)
-    return due
+EVERY = Timetable.of("okta", timedelta(minutes=15))
 
 
-def test_the_longest_overdue_is_first_and_stays_until_it_ran() -> None:
-    due = table(okta=at("21 09:50"), entra=at("21 09:48"), google=at("21 10:00"))
+def table(**due: datetime) -> Calendar:
+    calendar = Calendar()
+    for directory, moment in due.items():
+        calendar.enter(directory, EVERY, moment)
+    return calendar
+
+
+def test_the_longest_overdue_is_first_and_stays_until_it_is_moved() -> None:
+    due = table(okta=at("21 10:05"), entra=at("21 10:03"), google=at("21 10:15"))
     assert due.ready(NOW) == ()
     assert due.wake() == at("21 10:03")
     assert due.ready(at("21 10:10")) == ("entra", "okta")
-    due.ran("entra", at("21 10:10"))
+    due.move("entra", at("21 10:25"))
     assert due.ready(at("21 10:11")) == ("okta",)
-    due.ran("okta", at("21 10:11"))
+    due.move("okta", at("21 10:26"))
     assert due.ready(at("21 10:11")) == ()
     assert due.wake() == at("21 10:15")
 
 
 def test_one_moment_is_ordered_by_name() -> None:
-    assert table(b=None, a=None, c=None).ready(NOW) == ("a", "b", "c")
+    assert table(b=NOW, a=NOW, c=NOW).ready(NOW) == ("a", "b", "c")
 
 
 def test_sleeping_through_many_times_makes_one_run() -> None:
     due = table(okta=NOW)
-    assert due.ready(at("28 10:00")) == ("okta",)
-    due.ran("okta", at("28 10:00"))
-    assert due.ready(at("28 10:00")) == ()
+    week = at("28 10:00")
+    assert (due.ready(week), due.late(week)) == (("okta",), ("okta",))
+    due.move("okta", EVERY.following(week))
+    assert due.ready(week) == ()
+    assert due.wake() == at("28 10:15")
 
 
-def test_a_clock_set_back_while_waiting_does_not_silence_a_directory() -> None:
+def test_what_is_due_just_now_was_not_missed() -> None:
     due = table(okta=NOW)
-    assert due.ready(NOW) == ()
-    assert due.ready(at("20 10:00")) == ("okta",)
-    due.ran("okta", at("20 10:00"))
-    assert due.wake() == at("20 10:15")
+    assert due.late(NOW + MISSED) == ()
+    assert due.late(NOW + MISSED + timedelta(seconds=1)) == ("okta",)
+
+
+def test_a_clock_set_back_has_nothing_wait_longer_than_its_interval() -> None:
+    due = table(okta=at("21 10:15"), entra=at("21 10:05"), google=at("23 10:00"))
+    assert due.too_far(NOW) == {"google": at("21 10:15")}  # of a clock before this process began
+    due.move("google", at("19 10:00"))
+    assert due.too_far(NOW) == {}
+    assert due.too_far(at("20 10:00")) == dict.fromkeys(("okta", "entra"), at("20 10:15"))
+    due.move("okta", at("20 10:15"))
+    assert due.too_far(at("20 10:01")) == {}  # asked once for each jump
+
+
+def test_a_clock_set_back_a_little_changes_nothing() -> None:
+    due = table(okta=at("21 10:05"))
+    assert due.too_far(NOW) == {}
+    assert due.too_far(NOW - timedelta(minutes=5)) == {}
 
 
 def test_a_cron_time_is_not_missed_between_two_looks() -> None:
-    due = Due()
-    due.add("okta", NIGHTLY, at("21 02:01"), NOW)
-    moment = due.wake()
-    assert moment is not None
+    nightly = Timetable.of("okta", cron="0 2 * * *")
+    moment = nightly.first(at("21 02:01"), NOW)
+    due = Calendar()
+    due.enter("okta", nightly, moment)
     assert due.ready(moment - timedelta(seconds=1)) == ()
     assert due.ready(moment + timedelta(seconds=1)) == ("okta",)
+    assert nightly.following(moment + timedelta(seconds=1)) == moment + timedelta(days=1)
 
 
-def test_entering_again_replaces_and_removing_forgets() -> None:
+def test_entering_again_replaces_and_clearing_forgets() -> None:
     due = table(okta=NOW)
-    due.add("okta", trigger(timedelta(hours=1)), NOW, NOW)
+    due.enter("okta", EVERY, at("21 11:00"))
     assert due.wake() == at("21 11:00")
-    due.remove("okta")
-    due.remove("okta")
+    due.clear()
     assert due.wake() is None
     with pytest.raises(KeyError):
-        due.ran("okta", NOW)
+        due.move("okta", NOW)
 
 
-def test_a_directory_that_cannot_be_read_is_put_off_and_due_again_once_it_was() -> None:
-    due = Due()
-    due.add("okta", QUARTER, NOW, NOW)
-    until = (NOW + timedelta(minutes=40)).isoformat()
-    due.know("okta", Health("failing", 4, until=until), NOW)
-    assert (due.wake(), due.ready(NOW + timedelta(minutes=30))) == (NOW + timedelta(minutes=40), ())
-    assert due.ready(NOW + timedelta(minutes=40)) == ("okta",)
-    due.know("okta", Health("paused", 1), NOW)
-    assert (due.wake(), due.ready(NOW + timedelta(days=400))) == (None, ())
-    due.know("okta", Health(), NOW)
-    assert due.wake() == NOW + timedelta(minutes=15)
+def test_how_a_schedule_is_written_tells_it_from_others() -> None:
+    tables = [Timetable.of("okta", timedelta(minutes=15)), Timetable.of("okta", timedelta(hours=1)),
+              Timetable.of("okta", cron="0 2 * * *"), Timetable.of("okta", cron="0 3 * * *")]  # fmt: skip
+    assert len({each.basis for each in tables}) == 4
+    assert Timetable.of("okta", timedelta(minutes=60)).basis == tables[1].basis
+
+
+@pytest.mark.parametrize(
+    ("health", "again"),
+    [
+        pytest.param(Health(), None, id="healthy: now"),
+        pytest.param(Health("short", since=NOW.isoformat()), None, id="read short: as scheduled"),
+        pytest.param(Health("failing", 2, until=at("21 10:08").isoformat()), at("21 10:08"), id="until the back-off"),
+        pytest.param(
+            Health("failing", 5, until=at("21 11:08").isoformat()), at("21 10:15"), id="but looked at in time"
+        ),
+        pytest.param(Health("failing", 2, until=NOW.isoformat()), None, id="the back-off is over"),
+        pytest.param(Health("failing", 1, until=at("21 16:00").isoformat()), None, id="the clock was set back"),
+        pytest.param(Health("paused", 1), at("21 10:15"), id="paused: a person may have corrected it"),
+    ],
+)
+def test_a_directory_that_cannot_be_read_is_put_off(health: Health, again: datetime | None) -> None:
+    assert EVERY.put_off(health, NOW) == again
+
+
+@pytest.mark.parametrize(("many", "window"), [(1, 0.0), (2, 0.25), (100, 24.75), (1000, 60.0)])
+def test_many_that_were_missed_come_one_after_the_other_within_the_jitter(many: int, window: float) -> None:
+    times = list(staggered([f"d{number}" for number in range(many)], NOW).values())
+    assert times[0] == NOW
+    assert times == sorted(set(times))
+    assert times[-1] - NOW <= timedelta(seconds=window)
+    if many > 1:
+        assert times[-1] - NOW >= timedelta(seconds=window / 2)

@@ -1,73 +1,107 @@
-"""The daemon of one configuration: schedule and runner over an open store, beside whatever wakes directories."""
+"""The daemon of one configuration over an open store: what asks for directories, what runs them, and how both end.
+
+Its parts: schedule.py and pushes.py ask queue.py; workers.py claims and performing.py runs; presence.py shows that it
+is there. What is listened on is rosterd/serving.py.
+"""
 
 import asyncio
 import logging
 from collections.abc import Iterable
 
 from reconciler.report import Report
-from rosterd.daemon.runner import Runner
+from rosterd.daemon.performing import Performer
+from rosterd.daemon.presence import Presence
+from rosterd.daemon.pushes import Pushes
+from rosterd.daemon.queue import Queue
 from rosterd.daemon.runs import runs
 from rosterd.daemon.schedule import Schedule
+from rosterd.daemon.trouble import Trouble
+from rosterd.daemon.workers import Workers
 from rosterd.settings.kinds import PULLED
 from rosterd.settings.model import DirectorySettings, Settings
 from rosterd.wiring import followed_anew
 from store.database import Store
-from store.due import last_read, last_verified, waiting
-from store.health import health_of
+from store.due import waiting
+from store.wishes import Ask, Wish
 
 log = logging.getLogger("rosterd.daemon")
 
-STOP_SECONDS = 10.0  # for runs to end by themselves; then they are told to, and have as long again
-
 
 class Daemon:
-    """Runs the directories of a configuration when they are due or woken. Lives in one event loop."""
+    """Runs the directories of a configuration when they are due, told, or asked for. Lives in one event loop."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
-        self._settings, self._store = settings, store
-        workspaces = {directory.id: directory.workspace for directory in settings.directory}
-        self._runner = Runner(workspaces, runs(settings, store), self._ended)
-        self._schedule = Schedule(self._runner.wake)
+        self.settings, self._store = settings, store
+        self.trouble = Trouble()
+        self._presence = Presence(store, "serve", self._recovered, self.trouble)
+        self._workers = Workers(store, self._presence, slots=settings.daemon.workers)
+        self.queue = Queue(store, self._workers.announced)
+        self._performer = Performer(store, self.queue, runs(lambda: self.settings, store), self._ended, self.trouble)
+        self._schedule = Schedule(store, self.queue)
+        self._pushes = Pushes(store, self.queue)
         self._keeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begins to keep the schedule, and looks at what was left undone."""
-        left = await asyncio.to_thread(self._left)
-        for directory in left:
-            self._runner.wake(directory, "push")
+        """Takes over what others left, looks at what was left undone, and begins to keep the schedule.
+
+        Raises:
+            StoreError: the store refused.
+        """
+        await asyncio.to_thread(self._presence.show)
+        await asyncio.to_thread(self._begin)
+        self._workers.start(self._performer)
         self._keeping = asyncio.create_task(self._schedule.keep())
 
     def woken(self, directory: str) -> None:
         """A directory told something."""
-        self._runner.wake(directory, "push")
+        found = self.settings.directory_named(directory)
+        if found is not None:
+            self._pushes.told(directory, found.workspace)
 
-    async def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Ends; what is not done is done after the next start."""
+    async def reload(self, settings: Settings) -> None:
+        """Follows another configuration from now on; runs that are under way end with theirs.
+
+        Raises:
+            StoreError: the store refused; the old configuration is followed on.
+        """
+        before, self.settings = self.settings, settings
+        try:
+            await asyncio.to_thread(self._begin)
+        except BaseException:
+            self.settings = before
+            raise
+        self._workers.slots = settings.daemon.workers
+        self._schedule.changed()
+
+    async def stop(self) -> None:
+        """Ends within [daemon] stop_within and a little; what is not done by then waits in the store."""
         if self._keeping is not None:
             self._keeping.cancel()
-        if not await self._runner.stop(seconds):
+        await self._pushes.close()
+        if not await self._workers.stop(self.settings.daemon.stop_within.total_seconds()):
             log.warning("some runs did not end in time: the next start finishes their work")
 
-    def _left(self) -> tuple[str, ...]:
-        """Enters all directories into the schedule; those that are told and have something to do now."""
-        verified, undone = last_verified(self._store), waiting(self._store)
-        for directory in self._settings.directory:
-            read = directory.kind in PULLED
-            last = last_read(self._store, directory.id) if read else verified.get(directory.id)
-            self._schedule.enter(directory, last, health_of(self._store, directory.id))
-        return tuple(each.id for each in self._told() if each.id in undone or self._changed(each))
+    def _begin(self) -> None:
+        """Keeps the times of all directories; asks for those that are told and have something to do now."""
+        self._schedule.configure(self.settings.directory)
+        undone = waiting(self._store)
+        left = [each for each in self._told() if each.id in undone or self._changed(each)]
+        if left:
+            self.queue.ask_all([Ask(each.workspace, each.id, "push", by="start") for each in left])
+        self._schedule.look()  # what is due of these joins
 
     def _changed(self, directory: DirectorySettings) -> bool:
         """Whether configuration wants something of a told directory that it did not when that last ran."""
-        return followed_anew(self._settings, self._store, directory)
+        return followed_anew(self.settings, self._store, directory)
 
     def _told(self) -> Iterable[DirectorySettings]:
-        return (directory for directory in self._settings.directory if directory.kind not in PULLED)
+        return (directory for directory in self.settings.directory if directory.kind not in PULLED)
 
-    def _ended(self, directory: str, report: Report) -> None:
+    def _ended(self, _wish: Wish, report: Report) -> None:
         log.info("%s", summary(report))
-        if report.health is not None:
-            self._schedule.know(directory, report.health)
+
+    def _recovered(self, wishes: list[Wish]) -> None:
+        self._workers.announced([wish.id for wish in wishes])
 
 
 def summary(report: Report) -> str:

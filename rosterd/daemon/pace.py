@@ -11,6 +11,7 @@ PATIENCE = 0.5
 LONGEST_REST = 0.4  # or as long as the run took, when that is longer
 FEW = 3
 AGAIN = 0.25  # after a run that found the workspace taken
+STORE_AGAIN = 1.0  # after the store refused to take what came of a run
 LONGEST_AGAIN = 5.0
 BACK_OFF = 1.0  # after a run that broke
 LONGEST_BACK_OFF = 300.0
@@ -44,9 +45,10 @@ def rest(took: float, streak: int) -> float:
     return min(took * 2.0 ** (min(streak, 10) - 1), max(LONGEST_REST, took)) if streak else 0.0
 
 
-def again(tries: int) -> float:
-    """How long to wait when another run held the workspace, for the `tries`th time in a row."""
-    return min(AGAIN * 2.0 ** (min(tries, 20) - 1), LONGEST_AGAIN)
+def again(waited: float) -> float:
+    """How long to wait when another run holds the workspace and this has waited so long already; a clock that was set
+    back says nothing."""
+    return min(max(waited, AGAIN), LONGEST_AGAIN)
 
 
 def back_off(failures: int) -> float:

@@ -5,33 +5,52 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from reconciler.errors import RunError
 from reconciler.report import Report
 from reconciler.sync import Progress
+from rosterd.daemon.performing import Run
 from rosterd.settings.model import Settings
 from rosterd.wiring import run_directory
 from store.database import Store
+from store.wishes import Wish
 
 LOOK = 0.25  # seconds between two looks at whether to stop, while a run waits for its directory
 
 
-def runs(settings: Settings, store: Store) -> Callable[[str, str, threading.Event], Report]:
-    """Runs of these directories over this store (runner.Run)."""
-    directories = {directory.id: directory for directory in settings.directory}
+class NotConfigured(RunError):
+    """Somebody asked for a directory that this daemon's configuration does not have."""
 
-    def run(directory: str, trigger: str, stop: threading.Event) -> Report:
-        progress = _stopping(stop)
-        made = run_directory(settings, store, directories[directory], progress=progress, trigger=trigger)
+    code = "not_configured"
+
+
+def runs(settings: Callable[[], Settings], store: Store) -> Run:
+    """Runs of the directories of what is the configuration when they begin."""
+
+    def run(wish: Wish, told: Progress, stop: threading.Event) -> Report:
+        now = settings()
+        directory = now.directory_named(wish.directory)
+        if directory is None or directory.workspace != wish.workspace:
+            raise NotConfigured(
+                f"the daemon's configuration has no directory {wish.directory} of workspace {wish.workspace}",
+                where=str(now.file or ""),
+                fix="have it read its configuration again (SIGHUP), or sync with --here",
+            )
+        made = run_directory(
+            now, store, directory, progress=_stopping(stop, told), trigger=wish.trigger, verify=wish.verify,
+            run=wish.run or "",
+        )  # fmt: skip
         return asyncio.run(_until(stop, made))
 
     return run
 
 
-def _stopping(stop: threading.Event) -> Progress:
+def _stopping(stop: threading.Event, told: Progress) -> Progress:
     """Ends a run between two batches."""
 
-    def progress(_phase: str, _done: int, _total: int | None) -> None:
+    def progress(phase: str, done: int, total: int | None) -> None:
         if stop.is_set():
             raise asyncio.CancelledError
+        told(phase, done, total)
 
     return progress
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rosterd.settings.loading import check_secrets, find, load
     from rosterd.settings.model import (
         KINDS,
+        DaemonSettings,
         DirectoryRole,
         DirectorySettings,
         DirectoryTeam,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "KINDS",
     "ConfigError",
+    "DaemonSettings",
     "DirectoryAttribute",
     "DirectoryRole",
     "DirectorySettings",

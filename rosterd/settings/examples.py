@@ -16,6 +16,7 @@ from connectors.base import SecretRef
 from rosterd.settings.kinds import config
 from rosterd.settings.model import (
     KINDS,
+    DaemonSettings,
     DirectoryAttribute,
     DirectoryRole,
     DirectorySettings,
@@ -52,6 +53,7 @@ def example() -> str:
         HEADER,
         _Part("[store]", StoreSettings).text(),
         _Part("[http]", HttpSettings).text(),
+        _Part("[daemon]", DaemonSettings).text(),
         _heading("The tenants of the application."),
         _Part("[[workspace]]", WorkspaceSettings).text(),
         _Part("[[workspace.role]]", RoleAxis).text(),

@@ -65,6 +65,18 @@ class HttpSettings(Section):
     )
 
 
+class DaemonSettings(Section):
+    """How `rosterd serve` runs directories."""
+
+    workers: int = Field(
+        default=4, ge=1, le=64, strict=True, description="how many directories one process runs at the same time"
+    )
+    stop_within: Duration = Field(
+        default=timedelta(seconds=25),
+        description="how long runs may take to end once it is told to stop; the others are left to the next start",
+    )
+
+
 class RoleAxis(Section):
     """One independent dimension of roles; a workspace may have several."""
 
@@ -319,6 +331,7 @@ class Settings(BaseSettings):
 
     store: StoreSettings = Field(default=StoreSettings(), description="where rosterd keeps what it knows")
     http: HttpSettings = Field(default=HttpSettings(), description="where `rosterd serve` listens")
+    daemon: DaemonSettings = Field(default=DaemonSettings(), description="how `rosterd serve` runs directories")
     workspace: tuple[WorkspaceSettings, ...] = Field(min_length=1, description="the tenants")
     directory: tuple[DirectorySettings, ...] = Field(default=(), description="their identity sources")
 

@@ -237,3 +237,13 @@ def test_of_what_nobody_asked_for_the_last_one_is_kept(store: Store) -> None:
     assert now_of(store, by_hand).state == "done"
     assert forget(store, at(3)) == 1
     assert wish_of(store, by_hand.id) is None
+
+
+def test_what_nobody_asked_for_by_hand_rests_when_its_workers_die_again_and_again(store: Store) -> None:
+    ticket = asked(store, "acme/okta", "push")
+    for when in range(MOST_TRIES):
+        taken(store, when, "dead")
+        recover(store, frozenset(), at(when))
+    assert now_of(store, ticket).state == "waiting"
+    assert claimed(store, 100) is None
+    assert claimed(store, 600) is not None

@@ -1,6 +1,7 @@
 """When a woken workspace runs."""
 
 from rosterd.daemon.pace import (
+    AGAIN,
     FEW,
     LONGEST_AGAIN,
     LONGEST_BACK_OFF,
@@ -49,8 +50,13 @@ def test_long_runs_leave_half_of_the_time_to_others() -> None:
 
 
 def test_waits_grow_up_to_a_bound() -> None:
-    for wait, longest in ((again, LONGEST_AGAIN), (back_off, LONGEST_BACK_OFF)):
-        waits = [wait(tries) for tries in range(1, 30)]
-        assert waits == sorted(waits)
-        assert waits[1] == 2 * waits[0]
-        assert waits[-1] == wait(10_000) == longest
+    waits = [back_off(tries) for tries in range(1, 30)]
+    assert waits == sorted(waits)
+    assert waits[1] == 2 * waits[0]
+    assert waits[-1] == back_off(10_000) == LONGEST_BACK_OFF
+
+
+def test_who_waits_for_another_run_asks_less_often_the_longer_it_takes() -> None:
+    assert [again(waited) for waited in (-3600.0, 0.0, 1.0, 3.0, 3600.0)] == [
+        AGAIN, AGAIN, 1.0, 3.0, LONGEST_AGAIN,
+    ]  # fmt: skip

@@ -1,87 +1,273 @@
-"""The schedule of a daemon: it wakes what is due, and rests directories that cannot be read."""
+"""The schedule over a store: it asks for what is due, once, whoever else looks, whatever the clock does."""
 
-import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
 
+from reconciler.errors import StoreError
 from reconciler.health import Health
 from rosterd.daemon import schedule
+from rosterd.daemon.queue import Queue
 from rosterd.daemon.schedule import Schedule
 from rosterd.settings import DirectorySettings
+from store import Store, open_store
+from store.database import rows, scalar
+from store.due import due_times
+from store.health import keep_health
+from store.leases import stamp
+from store.wishes import claim, finish
 from tests.rosterd.files import WORKSPACE, directory, loaded
+from tests.store.workspaces import edit
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock is the test's: it is looked at without waiting."""
-    monkeypatch.setattr(schedule, "SHORTEST_SLEEP", 0.0)
-    monkeypatch.setattr(schedule, "LONGEST_SLEEP", 0.001)
+def configured(folder: Path, *blocks: str) -> tuple[DirectorySettings, ...]:
+    return loaded(folder, WORKSPACE + "".join(blocks)).directory
 
 
-def configured(folder: Path) -> dict[str, DirectorySettings]:
-    text = (
-        WORKSPACE + directory("okta", 'every = "15m"') + directory("scim") + directory("entra", 'cron = "0 12 * * *"')
+QUARTERLY = directory("okta", 'every = "15m"')
+NOON = directory("entra", 'cron = "0 12 * * *"')
+TOLD = directory("scim")
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Watched:
+    """A schedule over a store, and what it asked for."""
+
+    def __init__(self, store: Store, directories: Sequence[DirectorySettings], clock: Clock) -> None:
+        self.store, self.clock = store, clock
+        self.asked: list[str] = []
+        self.schedule = Schedule(store, Queue(store, self.asked.extend), clock)
+        self.schedule.configure(directories)
+
+    def at(self, moment: timedelta) -> list[str]:
+        """The directories that it asks for when it looks so long after 10:00; their runs end at once."""
+        self.clock.now = NOW + moment
+        self.schedule.look()
+        return done(self.store)
+
+
+def done(store: Store) -> list[str]:
+    """Runs everything that waits."""
+    found = []
+    later = stamp(datetime(2030, 1, 1, tzinfo=UTC))
+    while (wish := claim(store, "one", "run", later)) is not None:
+        assert wish.trigger == "schedule"
+        found.append(wish.directory)
+        finish(store, wish, later)
+    return sorted(found)
+
+
+def due(store: Store, name: str) -> str:
+    with store.read() as connection:
+        return str(scalar(connection, "SELECT at FROM due WHERE directory = :d", d=name))
+
+
+def ran(store: Store, name: str, moment: datetime) -> None:
+    """A run of a directory that began at a moment."""
+    report = (
+        f'{{"run":"{stamp(moment)}","workspace":"acme","directory":"{name}","trigger":"schedule","mode":"full",'
+        f'"state":"succeeded","began":"{stamp(moment)}"}}'
     )
-    return {each.id: each for each in loaded(folder, text).directory}
+    edit(
+        store,
+        "INSERT INTO run (id, workspace, directory, state, began, report)"
+        " VALUES (:id, 'acme', :d, 'succeeded', :id, :r)",
+        id=stamp(moment), d=name, r=report,
+    )  # fmt: skip
 
 
-def woken(folder: Path, last: dict[str, datetime], hours: float, **health: Health) -> list[tuple[float, str, str]]:
-    """Hours after which each directory was woken, when they last ran at `last`."""
-    found: list[tuple[float, str, str]] = []
-    moment = [NOW]
-
-    async def live() -> None:
-        made = Schedule(
-            lambda name, trigger: found.append(((moment[0] - NOW) / timedelta(hours=1), name, trigger)),
-            lambda: moment[0],
-        )
-        for name, each in configured(folder).items():
-            at = last.get(name)
-            made.enter(each, None if at is None else at.isoformat(), health.get(name, Health()))
-        keeping = asyncio.create_task(made.keep())
-        while moment[0] < NOW + timedelta(hours=hours):
-            await asyncio.sleep(0.002)
-            moment[0] += timedelta(minutes=5)
-        keeping.cancel()
-
-    asyncio.run(live())
-    return found
+def test_what_never_ran_is_read_at_once_and_then_at_its_intervals(store: Store, tmp_path: Path) -> None:
+    watched = Watched(store, configured(tmp_path, QUARTERLY), Clock())
+    asked = {minute: watched.at(minute * MINUTE) for minute in range(0, 62, 1)}
+    assert [minute for minute, names in asked.items() if names] == [0, 15, 30, 45, 60]
 
 
-def times(found: list[tuple[float, str, str]], name: str) -> list[float]:
-    return [hour for hour, each, _ in found if each == name]
+def test_each_kind_has_its_times(store: Store, tmp_path: Path) -> None:
+    watched = Watched(store, configured(tmp_path, QUARTERLY, NOON, TOLD), Clock())
+    asked: dict[str, list[int]] = {}
+    for minute in range(0, 26 * 60, 5):
+        for name in watched.at(minute * MINUTE):
+            asked.setdefault(name, []).append(minute)
+    assert asked["scim"] == [24 * 60]
+    assert len(asked["okta"]) == 26 * 4
+    assert [minute // 60 for minute in asked["entra"]] == [2]  # the jitter is below five minutes
 
 
-def test_what_never_ran_runs_now_and_then_at_its_interval(tmp_path: Path) -> None:
-    found = woken(tmp_path, {}, 1.0)
-    assert times(found, "okta")[0] == 0.0
-    assert len(times(found, "okta")) in (4, 5)
-    assert {trigger for _, _, trigger in found} == {"schedule"}
+def test_a_restart_neither_forgets_nor_reads_again(store: Store, tmp_path: Path) -> None:
+    clock, directories = Clock(), configured(tmp_path, QUARTERLY)
+    assert Watched(store, directories, clock).at(0 * MINUTE) == ["okta"]
+    clock.now = NOW + 14 * MINUTE
+    again = Watched(store, directories, clock)
+    assert again.at(14 * MINUTE) == []
+    assert again.at(15 * MINUTE) == ["okta"]
 
 
-def test_a_restart_neither_forgets_nor_repeats(tmp_path: Path) -> None:
-    found = woken(tmp_path, {"okta": NOW - timedelta(minutes=5), "scim": NOW - timedelta(hours=1)}, 1.0)
-    assert times(found, "okta")[0] == pytest.approx(1 / 6, abs=0.1)
-    assert times(found, "scim") == []
+def test_what_an_older_version_ran_counts(store: Store, tmp_path: Path) -> None:
+    ran(store, "okta", NOW - 10 * MINUTE)
+    watched = Watched(store, configured(tmp_path, QUARTERLY), Clock())
+    assert (watched.at(4 * MINUTE), watched.at(5 * MINUTE)) == ([], ["okta"])
 
 
-def test_a_directory_that_tells_is_compared_whole_once_a_day(tmp_path: Path) -> None:
-    found = woken(tmp_path, {"okta": NOW, "scim": NOW - timedelta(hours=23)}, 2.0)
-    assert times(found, "scim") == [pytest.approx(1.0, abs=0.1)]
+def test_a_night_switched_off_is_one_run_in_the_morning(store: Store, tmp_path: Path) -> None:
+    clock, directories = Clock(), configured(tmp_path, QUARTERLY)
+    Watched(store, directories, clock).at(0 * MINUTE)
+    morning = Watched(store, directories, clock)
+    assert morning.at(600 * MINUTE) == ["okta"]
+    assert morning.at(601 * MINUTE) == []
+    assert morning.at(615 * MINUTE) == ["okta"]
 
 
-def test_a_cron_line_is_kept(tmp_path: Path) -> None:
-    found = woken(tmp_path, {"okta": NOW, "scim": NOW, "entra": NOW}, 3.0)
-    assert times(found, "entra") == [pytest.approx(2.0, abs=0.11)]
+def many(folder: Path, number: int) -> tuple[DirectorySettings, ...]:
+    return configured(
+        folder, *(directory("okta", 'every = "15m"', name=f"okta-{each:03d}") for each in range(number))
+    )  # fmt: skip
 
 
-def test_one_that_cannot_be_read_rests_and_a_paused_one_is_left_alone(tmp_path: Path) -> None:
-    later = (NOW + timedelta(minutes=40)).isoformat()
-    failing = Health("failing", 4, NOW.isoformat(), later, "directory_unavailable", "it did not answer")
-    assert times(woken(tmp_path, {}, 1.0, okta=failing), "okta")[0] == pytest.approx(2 / 3, abs=0.1)
-    paused = Health("paused", 1, NOW.isoformat(), None, "directory_refused", "401")
-    assert times(woken(tmp_path, {}, 1.0, okta=paused), "okta") == []
+@pytest.mark.parametrize("missed", [timedelta(0), timedelta(hours=8)], ids=["first start", "restart"])
+def test_many_come_one_after_the_other(store: Store, tmp_path: Path, missed: timedelta) -> None:
+    clock, directories = Clock(), many(tmp_path, 80)
+    if missed:
+        first = Watched(store, directories, clock)
+        for second in range(0, 60, 5):
+            first.at(timedelta(seconds=second))
+    clock.now = NOW + missed
+    watched = Watched(store, directories, clock)
+    asked = [watched.at(missed + timedelta(seconds=second)) for second in range(22)]
+    assert sum(len(names) for names in asked) == 80
+    assert len({name for names in asked for name in names}) == 80
+    assert max(len(names) for names in asked) <= 5
+
+
+def test_of_several_processes_one_asks(store: Store, tmp_path: Path) -> None:
+    directories = configured(tmp_path, QUARTERLY, TOLD)
+    watched = [Watched(store, directories, Clock()) for _ in range(3)]
+    asked = [[each.at(minute * MINUTE) for each in watched] for minute in range(0, 31, 1)]
+    runs = [name for minute in asked for names in minute for name in names]
+    assert sorted(runs) == ["okta", "okta", "okta"]
+    assert sum(len(each.asked) for each in watched) == 3
+
+
+def test_a_process_that_starts_while_another_runs_does_not_ask_again(store: Store, tmp_path: Path) -> None:
+    clock, directories = Clock(), configured(tmp_path, QUARTERLY)
+    late = Schedule(store, Queue(store), clock)
+    known = due_times(store)
+    assert Watched(store, directories, clock).at(0 * MINUTE) == ["okta"]
+    with pytest.MonkeyPatch.context() as patch:  # it looked before the other one had entered it
+        answers = iter([known])
+        patch.setattr(schedule, "due_times", lambda store: next(answers, None) or due_times(store))
+        late.configure(directories)
+    late.look()
+    assert done(store) == []
+
+
+def test_another_schedule_counts_at_once(store: Store, tmp_path: Path) -> None:
+    clock = Clock()
+    watched = Watched(store, configured(tmp_path, QUARTERLY), clock)
+    watched.at(0 * MINUTE)
+    ran(store, "okta", NOW)
+    clock.now = NOW + 3 * MINUTE
+    watched.schedule.configure(configured(tmp_path, directory("okta", 'every = "5m"')))
+    assert [watched.at(minute * MINUTE) for minute in (4, 5, 9, 10)] == [[], ["okta"], [], ["okta"]]
+
+
+def test_a_directory_that_is_taken_out_is_not_asked_for(store: Store, tmp_path: Path) -> None:
+    watched = Watched(store, configured(tmp_path, QUARTERLY, TOLD), Clock())
+    watched.at(MINUTE)
+    watched.schedule.configure(configured(tmp_path, TOLD))
+    assert watched.at(20 * MINUTE) == []
+
+
+def test_a_machine_that_slept_reads_each_directory_once(store: Store, tmp_path: Path) -> None:
+    watched = Watched(store, configured(tmp_path, QUARTERLY, TOLD), Clock())
+    watched.at(0 * MINUTE)
+    watched.at(1 * MINUTE)
+    week = timedelta(days=7)
+    slept = [name for second in range(10) for name in watched.at(week + timedelta(seconds=second))]
+    assert sorted(slept) == ["okta", "scim"]
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_waiting_longer_than_an_interval(store: Store, tmp_path: Path) -> None:
+    watched = Watched(store, configured(tmp_path, QUARTERLY), Clock())
+    watched.at(0 * MINUTE)
+    assert watched.at(timedelta(days=-3)) == []
+    assert watched.at(timedelta(days=-3, minutes=15)) == ["okta"]
+
+
+def test_a_start_with_the_clock_set_back_keeps_nobody_waiting_either(store: Store, tmp_path: Path) -> None:
+    clock, directories = Clock(), configured(tmp_path, QUARTERLY)
+    Watched(store, directories, clock).at(0 * MINUTE)
+    clock.now = NOW - timedelta(days=3)
+    assert Watched(store, directories, clock).at(timedelta(days=-3, minutes=15)) == ["okta"]
+
+
+@given(st.lists(st.integers(-3 * 86400, 3 * 86400), max_size=12))
+@hypothesis(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_however_the_clock_jumps_a_quarter_of_an_hour_later_it_was_read(
+    sqlite_store: Store, tmp_path: Path, jumps: list[int]
+) -> None:
+    edit(sqlite_store, "DELETE FROM due")
+    watched = Watched(sqlite_store, configured(tmp_path, QUARTERLY), Clock())
+    for jump in jumps:
+        watched.at(timedelta(seconds=jump))
+    last = timedelta(seconds=jumps[-1] if jumps else 0)
+    watched.at(last)
+    assert [name for minute in range(16) for name in watched.at(last + minute * MINUTE)] == ["okta"]
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url: str) -> Store:
+    return open_store(sqlite_url)
+
+
+def test_a_directory_that_cannot_be_read_rests(store: Store, tmp_path: Path) -> None:
+    watched = Watched(store, configured(tmp_path, QUARTERLY), Clock())
+    watched.at(0 * MINUTE)
+    edit(store, "INSERT INTO directory (id, generation, policy_digest) VALUES ('okta', 0, '')")
+    keep_health(store, "okta", Health("failing", 4, since=stamp(NOW), until=stamp(NOW + 40 * MINUTE)))
+    asked = {minute: watched.at(minute * MINUTE) for minute in range(1, 60)}
+    assert [minute for minute, names in asked.items() if names] == [40, 55]
+
+
+def test_a_paused_directory_is_asked_for_once_a_person_has_corrected_it(store: Store, tmp_path: Path) -> None:
+    watched = Watched(store, configured(tmp_path, QUARTERLY), Clock())
+    watched.at(0 * MINUTE)
+    edit(store, "INSERT INTO directory (id, generation, policy_digest) VALUES ('okta', 0, '')")
+    keep_health(store, "okta", Health("paused", 1, since=stamp(NOW)))
+    assert [watched.at(minute * MINUTE) for minute in range(15, 600, 15)] == [[]] * 39
+    keep_health(store, "okta", Health(last_complete=stamp(NOW)))
+    assert watched.at(601 * MINUTE) == ["okta"]
+
+
+def test_a_transaction_that_is_rolled_back_loses_no_time(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(store, configured(tmp_path, QUARTERLY), Clock())
+
+    def full(*_: object) -> None:
+        raise StoreError("the store refused: database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schedule, "ask", full)
+        with pytest.raises(StoreError):
+            watched.at(0 * MINUTE)
+    with store.read() as connection:
+        assert rows(connection, "SELECT 1 FROM wish") == []
+    assert watched.at(1 * MINUTE) == ["okta"]
+    assert due(store, "okta") == stamp(NOW + 16 * MINUTE)

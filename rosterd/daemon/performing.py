@@ -1,0 +1,131 @@
+"""A claimed wish, run: in the calling thread, with its progress in the store, until the store knows what came of it.
+
+Nothing that happens to a run ends the daemon. What nobody asked for by hand is asked for again, later and later, when
+it broke; who asked by hand gets the error. When to try again is pace.py.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from reconciler.errors import RunError, StoreError
+from reconciler.report import Report
+from reconciler.sync import Progress
+from rosterd.daemon.pace import STORE_AGAIN, again, back_off
+from rosterd.daemon.queue import Queue
+from rosterd.daemon.trouble import Trouble
+from rosterd.faults import told
+from rosterd.ports import now
+from store.database import Store
+from store.leases import stamp
+from store.wishes import ASKED, Ask, Wish, advance, finish, put_back
+from store.wishes import Progress as Known
+
+log = logging.getLogger("rosterd.daemon")
+
+TOLD_EVERY = 0.5  # seconds between two writes of a run's progress
+
+Run = Callable[[Wish, Progress, threading.Event], Report]
+"""A run of a wish in the calling thread, told how far it is; it stops soon once the event is set, and then raises
+asyncio.CancelledError."""
+Ended = Callable[[Wish, Report], None]
+"""Told about each report, in the thread of its run."""
+
+
+class Performer:
+    """Runs claimed wishes over a store; safe to share between threads."""
+
+    def __init__(self, store: Store, queue: Queue, run: Run, ended: Ended, trouble: Trouble) -> None:
+        self._store, self._queue, self._run, self._ended, self._trouble = store, queue, run, ended, trouble
+
+    def perform(self, wish: Wish, stop: threading.Event) -> None:
+        """Runs a claimed wish. When the store refuses to take what came of it, tries until `stop` is set: then others
+        find that its worker is gone."""
+        try:
+            report = self._run(wish, _Telling(self._store, wish), stop)
+        except asyncio.CancelledError:
+            log.info("%s: run %s is handed over", wish.directory, wish.run)
+            self._until_kept(stop, lambda: put_back(self._store, wish, tries=wish.tries))
+        except RunError as error:
+            self._trouble.met("runs", error)
+            self._refused(wish, error, stop)
+        except Exception as error:  # noqa: BLE001 - a fault of one run, told in the log without its text
+            said = f"this is a fault of rosterd's: {told(error)}"
+            failed = {"code": "unexpected", "message": said, "where": f"run {wish.run}", "fix": "see the daemon's log"}
+            self._broke(wish, failed, stop)
+        else:
+            self._trouble.over("runs")
+            self._ended(wish, report)
+            self._until_kept(stop, lambda: finish(self._store, wish, now()))
+
+    def _refused(self, wish: Wish, error: RunError, stop: threading.Event) -> None:
+        if error.code == "workspace_busy":
+            wait = again(_age(wish))
+            log.debug("%s: the workspace is held by another run; again in %.2g s", wish.directory, wait)
+            self._until_kept(stop, lambda: put_back(self._store, wish, _in(wait), tries=wish.tries))
+        else:
+            self._broke(wish, error.as_dict(), stop)
+
+    def _broke(self, wish: Wish, error: dict[str, str], stop: threading.Event) -> None:
+        said = f"{error['message']} ({error['code']})"
+        if wish.trigger in ASKED:
+            log.error("%s: a run broke: %s", wish.directory, said)
+            self._until_kept(stop, lambda: finish(self._store, wish, now(), error))
+            return
+        tries = wish.tries + 1
+        wait = back_off(tries)
+        log.error("%s: a run broke, for the %d. time in a row; again in %.3g s: %s", wish.directory, tries, wait, said)
+        later = Ask(wish.workspace, wish.directory, wish.trigger, wish.verify, wish.asked_by, _in(wait), tries)
+        self._until_kept(stop, lambda: self._again(wish, error, later))
+
+    def _again(self, wish: Wish, error: dict[str, str], later: Ask) -> None:
+        if finish(self._store, wish, now(), error):
+            self._queue.ask(later)
+
+    def _until_kept(self, stop: threading.Event, keep: Callable[[], object]) -> None:
+        """Nobody else can run the workspace before the store has this."""
+        tries = 0
+        while True:
+            try:
+                keep()
+            except StoreError as error:
+                tries += 1
+                self._trouble.met("outcomes", error)
+                log.log(
+                    logging.ERROR if tries == 1 else logging.DEBUG,
+                    "the store cannot take what came of a run yet: %s", error,
+                )  # fmt: skip
+                if stop.wait(STORE_AGAIN):
+                    return
+            else:
+                self._trouble.over("outcomes")
+                return
+
+
+class _Telling:
+    """Progress into the store, now and then: a run goes on whether or not that is taken."""
+
+    def __init__(self, store: Store, wish: Wish) -> None:
+        self._store, self._wish = store, wish
+        self._last = 0.0
+
+    def __call__(self, phase: str, done: int, total: int | None) -> None:
+        moment = time.monotonic()
+        if moment - self._last < TOLD_EVERY:
+            return
+        self._last = moment
+        try:
+            advance(self._store, self._wish, Known(phase, done, total))
+        except StoreError as error:
+            log.debug("progress is not kept: %s", error)
+
+
+def _age(wish: Wish) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(wish.asked_at)).total_seconds()
+
+
+def _in(seconds: float) -> str:
+    return stamp(datetime.now(UTC) + timedelta(seconds=seconds))

@@ -1,0 +1,70 @@
+"""That this process is there: it says so every few seconds, and puts back what processes had that are not any more."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from importlib.metadata import version
+
+from reconciler.errors import StoreError
+from rosterd.daemon.trouble import Trouble
+from rosterd.ports import now
+from store.database import Store
+from store.leases import stamp
+from store.wishes import Wish, forget, recover
+from store.workers import BEAT, bury, enter, leave, living
+
+log = logging.getLogger("rosterd.daemon")
+
+REFUSED = 1.0  # seconds before the next sign, when the store took none
+KEPT = timedelta(days=1)  # how long a wish is known once it is over
+
+
+class Presence:
+    """This process among those that run wishes. `recovered` is told of what was put back, in a thread."""
+
+    def __init__(
+        self, store: Store, kind: str, recovered: Callable[[list[Wish]], None], trouble: Trouble
+    ) -> None:  # fmt: skip
+        self._store, self._kind, self._recovered, self._trouble = store, kind, recovered, trouble
+        self.id = secrets.token_hex(6)
+
+    def show(self) -> None:
+        """Says that it is there, and looks after the others.
+
+        Raises:
+            StoreError: the store refused.
+        """
+        moment = now()
+        enter(self._store, self.id, self._kind, version("rosterd"), moment)
+        bury(self._store, moment)
+        alive = frozenset(each.id for each in living(self._store, moment))
+        found = recover(self._store, alive, moment)
+        for wish in found:
+            log.warning("%s: the worker of run %s is gone; the run is taken over", wish.directory, wish.run)
+        if found:
+            self._recovered(found)
+        forget(self._store, stamp(datetime.fromisoformat(moment) - KEPT))
+
+    async def keep(self) -> None:
+        """Says so for ever; what the store refuses is tried again."""
+        wait = BEAT
+        while True:
+            await asyncio.sleep(wait)
+            try:
+                await asyncio.to_thread(self.show)
+            except StoreError as error:
+                log.log(logging.ERROR if wait == BEAT else logging.DEBUG, "no sign of life was taken: %s", error)
+                self._trouble.met("presence", error)
+                wait = REFUSED
+            else:
+                self._trouble.over("presence")
+                wait = BEAT
+
+    async def leave(self) -> None:
+        """Ends; what the store refuses is found out by the others."""
+        try:
+            await asyncio.to_thread(leave, self._store, self.id)
+        except StoreError as error:
+            log.debug("leaving was not taken: %s", error)
