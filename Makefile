@@ -41,7 +41,7 @@ $(READY): requirements.lock pyproject.toml
 
 # Compiles the lock file anew from pyproject.toml; needs uv on the PATH.
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --no-header \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --extra trace --no-header \
 	  --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
 
 clean:

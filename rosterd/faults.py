@@ -1,5 +1,6 @@
 """How an exception that nobody expected is told in a log: its kind and its place, never its text."""
 
+import os
 import traceback
 
 FRAMES = 6
@@ -11,3 +12,8 @@ def told(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     places = (f"{'/'.join(each.filename.split('/')[-2:])}:{each.lineno} {each.name}" for each in reversed(frames))
     return f"{type(error).__name__} at {' < '.join(places)}"
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted: `--debug`, or ROSTERD_DEBUG set to something other than 0."""
+    return os.environ.get("ROSTERD_DEBUG", "0") not in ("", "0")

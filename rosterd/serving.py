@@ -12,9 +12,11 @@ import socket
 from collections.abc import Callable
 
 from reconciler.errors import StoreError
+from rosterd import logs
 from rosterd.daemon.daemon import Daemon
 from rosterd.http.app import application
 from rosterd.http.server import Server, loopback, shown
+from rosterd.logs import logger
 from rosterd.settings import ConfigError, load
 from rosterd.settings.model import Settings
 from rosterd.telling import Telling
@@ -22,7 +24,7 @@ from rosterd.wiring import require_secrets
 from store.database import HEAD, Store
 from store.migrate import current
 
-log = logging.getLogger("rosterd")
+log = logger("rosterd")
 
 
 def address_of(sock: socket.socket) -> str:
@@ -50,7 +52,7 @@ async def serve(settings: Settings, store: Store, sock: socket.socket, listening
         await _first(ends, serving)
     finally:
         state.open = False
-        log.info("stopping")
+        log.info("stopping", message="stopping: what runs has a moment to end")
         server.end()
         reloading.close()
         await asyncio.gather(serving, daemon.stop())
@@ -88,18 +90,20 @@ class Reloading:
             settings = await asyncio.to_thread(_read_again, before)
             await self._daemon.reload(settings)
             self._telling.configure(settings)
+            logs.follow(settings)
             for sentence in differences(before, settings):
-                log.info("%s", sentence)
+                log.info("configuration_read", message=sentence)
 
     async def _logged(self) -> None:
         try:
             await self.now()
         except ConfigError as error:
-            log.error("the configuration was read again, and the old one stays in force:")
+            stays = "the configuration was read again, and the old one stays in force"
             for problem in error.problems:
-                log.error("%s", problem)
+                log.error("configuration_refused", message=f"{stays}: {problem}", code=problem.code)
         except StoreError as error:
-            log.error("the configuration was read again, and the old one stays in force: %s", error)
+            stays = "the configuration was read again, and the old one stays in force"
+            log.error("configuration_refused", message=f"{stays}: {error}", code=error.code)
 
 
 def _read_again(before: Settings) -> Settings:
@@ -127,7 +131,7 @@ def _signals(reloading: Reloading) -> asyncio.Event:
 
     def end() -> None:
         if ends.is_set():
-            log.warning("ended at once: the next start finishes what was under way")
+            log.warning("ended_at_once", message="ended at once: the next start finishes what was under way")
             logging.shutdown()
             os._exit(1)  # threads of runs may be anywhere; being killed is what they are made for
         ends.set()
@@ -149,7 +153,8 @@ async def _first(ends: asyncio.Event, serving: "asyncio.Task[None]") -> None:
 def _warn(sock: socket.socket) -> None:
     host = sock.getsockname()[0]
     if not loopback(host):
-        log.warning("listening on %s in plain HTTP: let only a proxy that speaks TLS reach it", host)
+        said = f"listening on {host} in plain HTTP: let only a proxy that speaks TLS reach it"
+        log.warning("plain_http", message=said)
 
 
 class State:

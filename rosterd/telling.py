@@ -1,7 +1,6 @@
 """The SCIM side of `rosterd serve` put together: a door for each told directory, over the store's tokens and writer."""
 
 import asyncio
-import logging
 import uuid
 from collections.abc import Callable
 
@@ -18,6 +17,7 @@ from rosterd.http.rate import Bucket
 from rosterd.http.recorder import Recorder
 from rosterd.http.scim import Door, ScimEndpoint
 from rosterd.http.tokens import StoredTokens, Valid
+from rosterd.logs import logger
 from rosterd.ports import now
 from rosterd.settings.kinds import ScimConfig, connector_config
 from rosterd.settings.model import DirectorySettings, Settings
@@ -27,7 +27,7 @@ from store.scim.gauges import note_request
 from store.scim.tokens import token_of, used
 from store.scim.writer import Writer
 
-log = logging.getLogger("rosterd")
+log = logger("rosterd")
 
 WARN_SECONDS = 86400.0
 
@@ -101,7 +101,8 @@ class Telling:
         while True:
             for directory in tuple(self._doors):
                 for sentence in await asyncio.to_thread(warnings, self._store, directory):
-                    log.warning("%s: %s; rosterd token rotate %s", directory, sentence, directory)
+                    said = f"{directory}: {sentence}; rosterd token rotate {directory}"
+                    log.warning("token_expires", message=said, directory=directory)
             await asyncio.sleep(WARN_SECONDS)
 
     async def _keep(self, heard: dict[str, Heard]) -> None:

@@ -133,6 +133,7 @@ DOCUMENTED: dict[str, dict[str, FieldInfo]] = {
     "`[store]`": settings.StoreSettings.model_fields,
     "`[http]`": settings.HttpSettings.model_fields,
     "`[daemon]`": settings.DaemonSettings.model_fields,
+    "`[log]`": settings.LogSettings.model_fields,
     "`[[workspace]]`": settings.WorkspaceSettings.model_fields,
     "`[[workspace.role]]`": settings.RoleAxis.model_fields,
     "`[[workspace.role_rule]]`": settings.RoleRule.model_fields,

@@ -4,7 +4,6 @@ Texts name the way out and never hold a secret: the errors of the other packages
 unexpected exception only the kind and the place are shown unless a traceback is asked for.
 """
 
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import typer
 
 from reconciler.errors import RunError
 from rosterd.cli.output import say, write_json
+from rosterd.faults import debugging
 from rosterd.settings.errors import ConfigError
 
 ERROR = 1
@@ -95,11 +95,6 @@ def _usage(error: typer.TyperException) -> str:
         return "see: rosterd --help"
     usage = " ".join(context.get_usage().split())
     return f"{usage[:1].lower()}{usage[1:]}; more with: {context.command_path} --help"
-
-
-def debugging() -> bool:
-    """Whether tracebacks are wanted: `--debug`, or ROSTERD_DEBUG set to something other than 0."""
-    return os.environ.get("ROSTERD_DEBUG", "0") not in ("", "0")
 
 
 class Crash:

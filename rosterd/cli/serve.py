@@ -1,14 +1,11 @@
 """`serve`: the daemon, in the foreground."""
 
 import asyncio
-import logging
-import sys
 from typing import TYPE_CHECKING
 
 import typer
 
 from reconciler.errors import RunError
-from rosterd.cli.errors import debugging
 from rosterd.cli.invocation import Json, opened, settings_of
 from rosterd.cli.output import say, write_json
 
@@ -35,6 +32,7 @@ def serve(context: typer.Context, as_json: Json = False) -> None:
       rosterd serve
       ROSTERD_HTTP__LISTEN=127.0.0.1:0 rosterd serve --json
     """
+    from rosterd import logs
     from rosterd.http.server import bind
     from rosterd.serving import address_of
     from rosterd.serving import serve as run
@@ -49,7 +47,7 @@ def serve(context: typer.Context, as_json: Json = False) -> None:
             fix='add a [[directory]]: of kind "scim", which tells rosterd, or one that is read on schedule',
         )
     require_secrets(settings, settings.directory)
-    _log_to_standard_error()
+    logs.follow(settings)
     with opened(settings) as store, bind(*split_listen(settings.http.listen)) as sock:
         address = address_of(sock)
         asyncio.run(run(settings, store, sock, lambda: _announce(settings, address, as_json=as_json)))
@@ -64,11 +62,3 @@ def _announce(settings: "Settings", address: str, *, as_json: bool) -> None:
         say(f"  {directory}: {url}")
     if as_json:
         write_json({"listening": address, "endpoints": told})
-
-
-def _log_to_standard_error() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("rosterd")
-    logger.handlers, logger.propagate = [handler], False
-    logger.setLevel(logging.DEBUG if debugging() else logging.INFO)

@@ -5,7 +5,6 @@ is there. What is listened on is rosterd/serving.py.
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable
 
 from reconciler.report import Report
@@ -17,6 +16,7 @@ from rosterd.daemon.runs import runs
 from rosterd.daemon.schedule import Schedule
 from rosterd.daemon.trouble import Trouble
 from rosterd.daemon.workers import Workers
+from rosterd.logs import logger
 from rosterd.settings.kinds import PULLED
 from rosterd.settings.model import DirectorySettings, Settings
 from rosterd.wiring import followed_anew
@@ -24,7 +24,7 @@ from store.database import Store
 from store.due import waiting
 from store.wishes import Ask, Wish
 
-log = logging.getLogger("rosterd.daemon")
+log = logger("rosterd.daemon")
 
 
 class Daemon:
@@ -79,7 +79,7 @@ class Daemon:
             self._keeping.cancel()
         await self._pushes.close()
         if not await self._workers.stop(self.settings.daemon.stop_within.total_seconds()):
-            log.warning("some runs did not end in time: the next start finishes their work")
+            log.warning("runs_left", message="some runs did not end in time: the next start finishes their work")
 
     def _begin(self) -> None:
         """Keeps the times of all directories; asks for those that are told and have something to do now."""
@@ -98,7 +98,7 @@ class Daemon:
         return (directory for directory in self.settings.directory if directory.kind not in PULLED)
 
     def _ended(self, _wish: Wish, report: Report) -> None:
-        log.info("%s", summary(report))
+        log.info("run_ended", message=summary(report), state=report.state, trigger=report.trigger)
 
     def _recovered(self, wishes: list[Wish]) -> None:
         self._workers.announced([wish.id for wish in wishes])

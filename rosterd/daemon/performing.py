@@ -18,13 +18,14 @@ from rosterd.daemon.pace import STORE_AGAIN, again, back_off
 from rosterd.daemon.queue import Queue
 from rosterd.daemon.trouble import Trouble
 from rosterd.faults import told
+from rosterd.logs import about, logger
 from rosterd.ports import now
 from store.database import Store
 from store.leases import stamp
 from store.wishes import ASKED, Ask, Wish, advance, finish, put_back
 from store.wishes import Progress as Known
 
-log = logging.getLogger("rosterd.daemon")
+log = logger("rosterd.daemon")
 
 TOLD_EVERY = 0.5  # seconds between two writes of a run's progress
 
@@ -44,10 +45,15 @@ class Performer:
     def perform(self, wish: Wish, stop: threading.Event) -> None:
         """Runs a claimed wish. When the store refuses to take what came of it, tries until `stop` is set: then others
         find that its worker is gone."""
+        with about(run=wish.run or "", directory=wish.directory, workspace=wish.workspace):
+            self._perform(wish, stop)
+
+    def _perform(self, wish: Wish, stop: threading.Event) -> None:
+        log.debug("run_begins", message=f"{wish.directory}: run {wish.run} begins", trigger=wish.trigger)
         try:
             report = self._run(wish, _Telling(self._store, wish), stop)
         except asyncio.CancelledError:
-            log.info("%s: run %s is handed over", wish.directory, wish.run)
+            log.info("run_handed_over", message=f"{wish.directory}: run {wish.run} is handed over")
             self._until_kept(stop, lambda: put_back(self._store, wish, tries=wish.tries))
         except RunError as error:
             self._trouble.met("runs", error)
@@ -64,7 +70,8 @@ class Performer:
     def _refused(self, wish: Wish, error: RunError, stop: threading.Event) -> None:
         if error.code == "workspace_busy":
             wait = again(_age(wish))
-            log.debug("%s: the workspace is held by another run; again in %.2g s", wish.directory, wait)
+            said = f"{wish.directory}: the workspace is held by another run; again in {wait:.2g} s"
+            log.debug("workspace_busy", message=said)
             self._until_kept(stop, lambda: put_back(self._store, wish, _in(wait), tries=wish.tries))
         else:
             self._broke(wish, error.as_dict(), stop)
@@ -72,12 +79,15 @@ class Performer:
     def _broke(self, wish: Wish, error: dict[str, str], stop: threading.Event) -> None:
         said = f"{error['message']} ({error['code']})"
         if wish.trigger in ASKED:
-            log.error("%s: a run broke: %s", wish.directory, said)
+            log.error("run_broke", message=f"{wish.directory}: a run broke: {said}", code=error["code"])
             self._until_kept(stop, lambda: finish(self._store, wish, now(), error))
             return
         tries = wish.tries + 1
         wait = back_off(tries)
-        log.error("%s: a run broke, for the %d. time in a row; again in %.3g s: %s", wish.directory, tries, wait, said)
+        times = f"for the {tries}. time in a row; again in {wait:.3g} s"
+        log.error(
+            "run_broke", message=f"{wish.directory}: a run broke, {times}: {said}", code=error["code"], tries=tries
+        )
         later = Ask(wish.workspace, wish.directory, wish.trigger, wish.verify, wish.asked_by, _in(wait), tries)
         self._until_kept(stop, lambda: self._again(wish, error, later))
 
@@ -96,7 +106,7 @@ class Performer:
                 self._trouble.met("outcomes", error)
                 log.log(
                     logging.ERROR if tries == 1 else logging.DEBUG,
-                    "the store cannot take what came of a run yet: %s", error,
+                    "store_refused", message=f"the store cannot take what came of a run yet: {error}", code=error.code,
                 )  # fmt: skip
                 if stop.wait(STORE_AGAIN):
                     return
@@ -120,7 +130,7 @@ class _Telling:
         try:
             advance(self._store, self._wish, Known(phase, done, total))
         except StoreError as error:
-            log.debug("progress is not kept: %s", error)
+            log.debug("progress_not_kept", message=f"progress is not kept: {error}")
 
 
 def _age(wish: Wish) -> float:

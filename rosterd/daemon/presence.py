@@ -9,13 +9,14 @@ from importlib.metadata import version
 
 from reconciler.errors import StoreError
 from rosterd.daemon.trouble import Trouble
+from rosterd.logs import logger
 from rosterd.ports import now
 from store.database import Store
 from store.leases import stamp
 from store.wishes import Wish, forget, recover
 from store.workers import BEAT, bury, enter, leave, living
 
-log = logging.getLogger("rosterd.daemon")
+log = logger("rosterd.daemon")
 
 REFUSED = 1.0  # seconds before the next sign, when the store took none
 KEPT = timedelta(days=1)  # how long a wish is known once it is over
@@ -42,7 +43,10 @@ class Presence:
         alive = frozenset(each.id for each in living(self._store, moment))
         found = recover(self._store, alive, moment)
         for wish in found:
-            log.warning("%s: the worker of run %s is gone; the run is taken over", wish.directory, wish.run)
+            said = f"{wish.directory}: the worker of run {wish.run} is gone; the run is taken over"
+            log.warning(
+                "run_taken_over", message=said, run=wish.run, directory=wish.directory, workspace=wish.workspace
+            )
         if found:
             self._recovered(found)
         forget(self._store, stamp(datetime.fromisoformat(moment) - KEPT))
@@ -55,7 +59,8 @@ class Presence:
             try:
                 await asyncio.to_thread(self.show)
             except StoreError as error:
-                log.log(logging.ERROR if wait == BEAT else logging.DEBUG, "no sign of life was taken: %s", error)
+                level = logging.ERROR if wait == BEAT else logging.DEBUG
+                log.log(level, "store_refused", message=f"no sign of life was taken: {error}", code=error.code)
                 self._trouble.met("presence", error)
                 wait = REFUSED
             else:
@@ -67,4 +72,4 @@ class Presence:
         try:
             await asyncio.to_thread(leave, self._store, self.id)
         except StoreError as error:
-            log.debug("leaving was not taken: %s", error)
+            log.debug("leaving_not_taken", message=f"leaving was not taken: {error}")

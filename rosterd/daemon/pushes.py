@@ -5,7 +5,6 @@ start the daemon looks for what is not done.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +13,11 @@ from datetime import datetime
 from reconciler.errors import StoreError
 from rosterd.daemon.pace import Wakes, back_off, rest
 from rosterd.daemon.queue import Queue
+from rosterd.logs import logger
 from store.database import Store
 from store.wishes import Ask, Wish, wish_of
 
-log = logging.getLogger("rosterd.daemon")
+log = logger("rosterd.daemon")
 
 LOOK = 0.05  # seconds between two looks at whether the run of the last ask is over
 
@@ -102,7 +102,8 @@ class Pushes:
     async def _later(self, lane: Lane, error: StoreError) -> None:
         lane.refused += 1
         wait = back_off(lane.refused)
-        log.warning("%s: what was told waits for the store, %.3g s: %s", lane.directory, wait, error)
+        said = f"{lane.directory}: what was told waits for the store, {wait:.3g} s: {error}"
+        log.warning("store_refused", message=said, directory=lane.directory, workspace=lane.workspace, code=error.code)
         now = self._clock()
         lane.wakes = lane.wakes or Wakes(now, now)
         await asyncio.sleep(wait)

@@ -5,7 +5,6 @@ reckoned is scheduler.py.
 """
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from sqlalchemy import Connection
 
 from reconciler.errors import StoreError
 from rosterd.daemon.queue import Queue, new_id
+from rosterd.logs import logger
 from rosterd.settings.kinds import PULLED
 from rosterd.settings.model import DirectorySettings
 from scheduler import Calendar, Timetable, staggered
@@ -23,7 +23,7 @@ from store.health import health_in
 from store.leases import stamp
 from store.wishes import Ask, Ticket, ask
 
-log = logging.getLogger("rosterd.daemon")
+log = logger("rosterd.daemon")
 
 LONGEST_SLEEP = 30.0  # seconds: a clock that was set, or a machine that slept, is noticed by then
 SHORTEST_SLEEP = 0.05
@@ -148,7 +148,7 @@ class Schedule:
                 await asyncio.to_thread(self.look)
                 wait = self._wait()
             except StoreError as error:
-                log.warning("what is due waits for the store: %s", error)
+                log.warning("store_refused", message=f"what is due waits for the store: {error}", code=error.code)
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), wait)

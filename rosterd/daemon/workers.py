@@ -5,7 +5,6 @@ alive, and put back what workers had that are not any more. A run's own story is
 """
 
 import asyncio
-import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -13,11 +12,12 @@ from contextlib import suppress
 from reconciler.errors import StoreError
 from rosterd.daemon.performing import Performer
 from rosterd.daemon.presence import Presence
+from rosterd.logs import logger
 from rosterd.ports import new_run, now
 from store.database import Store
 from store.wishes import Wish, claim
 
-log = logging.getLogger("rosterd.daemon")
+log = logger("rosterd.daemon")
 
 POLL = 1.0  # seconds between two looks for asks of other processes
 REFUSED = 2.0  # before the next look, when the store refused
@@ -76,11 +76,12 @@ class Workers:
                 more = len(self._running) < self.slots and await self._begin(performer)
             except StoreError as error:
                 if not refused:
-                    log.error("the store says nothing about what to run; asking on: %s", error)
+                    said = f"the store says nothing about what to run; asking on: {error}"
+                    log.error("store_refused", message=said, code=error.code)
                 refused, more = True, False
             else:
                 if refused:
-                    log.info("the store answers again")
+                    log.info("store_answers", message="the store answers again")
                 refused = False
             if not more:
                 await _set(self._poked, REFUSED if refused else POLL)

@@ -4,7 +4,6 @@ A daemon that is killed forgets the last few seconds of it; nothing else hangs o
 """
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,8 +11,9 @@ from dataclasses import dataclass, field
 from connectors.scim.listener import Response
 from reconciler.errors import StoreError
 from rosterd.http.ports import Grant
+from rosterd.logs import logger
 
-log = logging.getLogger("rosterd.http")
+log = logger("rosterd.http")
 
 KEEP_SECONDS = 5.0
 
@@ -58,7 +58,7 @@ class Ear:
         try:
             await self._keep(heard)
         except StoreError as error:
-            log.warning("what was heard is not kept yet: %s", error)
+            log.warning("hearing_not_kept", message=f"what was heard is not kept yet: {error}", code=error.code)
             for directory, noted in heard.items():
                 later = self._heard.setdefault(directory, Heard())
                 later.tokens |= noted.tokens

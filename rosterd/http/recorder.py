@@ -4,7 +4,6 @@ client whose habits nobody has seen yet.
 One JSON object a line. Written by a thread of its own; what cannot be written is left out, and never breaks a request.
 """
 
-import logging
 import queue
 import secrets
 import threading
@@ -15,8 +14,9 @@ import msgspec
 
 from connectors.scim.listener import Request, Response
 from rosterd.http.masking import SHOWN_NAMES, Mask
+from rosterd.logs import logger
 
-log = logging.getLogger("rosterd.http")
+log = logger("rosterd.http")
 
 MOST_BYTES = 16 << 20
 WAITING = 1000  # requests that are not written yet; more are left out
@@ -81,7 +81,7 @@ class Recorder:
                         out.write(self._safely(*taken))
                         out.flush()
         except OSError as exc:
-            log.error("recording into %s ended: %s", self._file.name, exc.strerror)
+            log.error("recording_ended", message=f"recording into {self._file.name} ended: {exc.strerror}")
             while self._waiting.get() is not None:
                 pass
 
@@ -89,5 +89,5 @@ class Recorder:
         try:
             return self.line(request, response, at)
         except Exception as error:  # noqa: BLE001 - what one request looks like may not end the recording
-            log.error("a request could not be recorded: %s", type(error).__name__)
+            log.error("request_not_recorded", message=f"a request could not be recorded: {type(error).__name__}")
             return b""

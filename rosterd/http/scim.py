@@ -4,7 +4,6 @@ A thin one, because this is the hot path. What a request means is not here (conn
 is kept (store). Tokens, bodies and queries are never logged.
 """
 
-import logging
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -20,9 +19,10 @@ from rosterd.http.bounds import Gone, Receive, Scope, Send, body_of, respond
 from rosterd.http.ports import Grant, Hearing, Tokens, Transactions
 from rosterd.http.rate import Bucket
 from rosterd.http.recorder import Recorder
+from rosterd.logs import logger
 from store.database import REFUSED_VALUE
 
-log = logging.getLogger("rosterd.http")
+log = logger("rosterd.http")
 
 PREFIX = "/scim/v2/"
 READ = frozenset({"accept", "authorization", "content-encoding", "content-length", "content-type", "if-match",
@@ -86,14 +86,14 @@ class ScimEndpoint:
         except StoreError as error:
             response = refused(_of_store(error), headers.get("accept", ""))
         except Exception as error:  # noqa: BLE001 - one request may not end the daemon, and its client is told so
-            log.error("a SCIM request broke: %s", told(error))
+            log.error("scim_request_broke", message=f"a SCIM request broke: {told(error)}")
             response = refused(ScimError(500, "this is a fault of rosterd's, which its log tells more about"))
         if visit is not None:
             self._note(visit, response)
         try:
             await respond(send, response.status, response.body, response.headers)
         except TimeoutError:  # the server closes a connection whose answer did not get through
-            log.warning("a SCIM client did not read its answer")
+            log.warning("scim_answer_unread", message="a SCIM client did not read its answer")
 
     async def _let_in(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Visit:
         """
@@ -194,5 +194,5 @@ def _of_store(error: StoreError) -> ScimError:
     """A text that no database keeps is the client's fault. Anything else passes: after a 400 Okta never tries again."""
     if error.code == REFUSED_VALUE:
         return ScimError(400, "a text holds a character that cannot be kept: NUL, or half of one", "invalidValue")
-    log.warning("a SCIM request has to be sent again: %s", error)
+    log.warning("scim_request_refused", message=f"a SCIM request has to be sent again: {error}", code=error.code)
     return ScimError(503, "rosterd cannot write just now: send it again", headers=(("Retry-After", BUSY_SECONDS),))

@@ -42,7 +42,7 @@ EVIDENCE = ("tombstone", "status", "scope", "absence")  # of a deactivation: eac
 
 PREFIX = "ROSTERD_"
 # Sections that environment variables may override (ROSTERD_STORE__URL): what differs between machines, nothing else.
-FROM_ENVIRONMENT = ("store", "http")
+FROM_ENVIRONMENT = ("store", "http", "log")
 
 
 class StoreSettings(Section):
@@ -74,6 +74,17 @@ class DaemonSettings(Section):
     stop_within: Duration = Field(
         default=timedelta(seconds=25),
         description="how long runs may take to end once it is told to stop; the others are left to the next start",
+    )
+
+
+class LogSettings(Section):
+    """What `rosterd serve` writes to standard error."""
+
+    format: Literal["json", "console"] = Field(
+        default="console", description="json (one object a line) | console; ROSTERD_LOG__FORMAT overrides it"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least that is written: debug | info | warning | error"
     )
 
 
@@ -309,7 +320,7 @@ class DirectorySettings(Section):
 
 
 class Environment(PydanticBaseSettingsSource):
-    """ROSTERD_STORE__URL and the like: the keys of [store] and [http], as pydantic-settings spells nested keys."""
+    """ROSTERD_STORE__URL and the like: the keys of a few sections, as pydantic-settings spells nested keys."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 -- its signature
         """The overridden keys of one section."""
@@ -332,6 +343,7 @@ class Settings(BaseSettings):
     store: StoreSettings = Field(default=StoreSettings(), description="where rosterd keeps what it knows")
     http: HttpSettings = Field(default=HttpSettings(), description="where `rosterd serve` listens")
     daemon: DaemonSettings = Field(default=DaemonSettings(), description="how `rosterd serve` runs directories")
+    log: LogSettings = Field(default=LogSettings(), description="what `rosterd serve` writes to standard error")
     workspace: tuple[WorkspaceSettings, ...] = Field(min_length=1, description="the tenants")
     directory: tuple[DirectorySettings, ...] = Field(default=(), description="their identity sources")
 

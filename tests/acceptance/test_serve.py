@@ -1,5 +1,6 @@
 """`rosterd serve` as a process: it starts with a clear word or a clear error, syncs on schedule, and ends in order."""
 
+import json
 import signal
 import socket
 from pathlib import Path
@@ -94,3 +95,17 @@ def test_a_missing_secret_is_an_error_before_anything_listens(tmp_path: Path) ->
         result = acme.run("serve", "--json")
     assert result.code == 1
     assert result.json["error"]["code"] == "missing_secret"
+
+
+def test_the_log_is_json_when_asked_for_and_holds_no_secret(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, "okta") as acme:
+        secrets = [text for name, text in acme.environment.items() if not name.startswith("ROSTERD_")]
+        assert secrets
+        acme.environment |= {"ROSTERD_LOG__FORMAT": "json", "ROSTERD_DEBUG": "1"}
+        with serving(acme) as daemon:
+            eventually(lambda: runs(acme) and runs(acme)[0]["state"] == "succeeded")
+            result = daemon.stop()
+    lines = [json.loads(line) for line in result.err.splitlines() if line.startswith("{")]
+    assert all({"time", "level", "event", "message"} <= line.keys() for line in lines)
+    assert any(line.get("directory") == "okta" and line["event"] == "run_ended" and line["run"] for line in lines)
+    assert not any(secret in result.err for secret in secrets if len(secret) > 8)
