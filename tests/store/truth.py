@@ -49,7 +49,7 @@ class Truth(msgspec.Struct, frozen=True):
         granting = {group: value for source in sources for group, value in source.groups}
         offered = [value for group, value in granting.items() if group in self.groups(policy, name)]
         asked = [source.attribute for source in sources if source.attribute]
-        sent = [str(self.people[name].attributes.get(each, "")).lower() for each in asked]
+        sent = [str(self.people[name].attributes.get(each, "")).lower() for each in asked if name in self.people]
         offered += [value for value in axis.values if value in sent]
         if offered:
             return max(offered, key=axis.values.index)
@@ -93,15 +93,15 @@ def believed(truths: Iterable[Truth], policy: Policy, row: ActionRow) -> bool:
 
 
 def _true(truth: Truth, policy: Policy, row: ActionRow) -> bool:
+    """Groups may show it of somebody of whom a short listing of people did not show yet that they are gone."""
     state = truth.state(row.external_id)
     if row.kind == "deactivate":
-        outside = state is UserState.ACTIVE and not truth.belongs(policy, row.external_id)
-        said = "scope" if outside else {UserState.GONE: "gone", UserState.SUSPENDED: "status"}.get(state)
-        return said == ("gone" if row.evidence in ("tombstone", "absence") else row.evidence)
-    if state is not UserState.ACTIVE or not truth.belongs(policy, row.external_id):
-        return False
+        if row.evidence == "scope":
+            return not truth.belongs(policy, row.external_id)
+        return state is (UserState.SUSPENDED if row.evidence == "status" else UserState.GONE)
     if row.kind == "leave_team":
         return str(row.before["team"]) not in truth.due_teams(policy, row.external_id)
     (name, value), *_ = row.after.items()
     axis = next(axis for axis in policy.axes if axis.axis == name)
-    return truth.due_role(policy, axis, row.external_id, str(row.before.get(name))) == str(value)
+    due = truth.due_role(policy, axis, row.external_id, str(row.before.get(name)))
+    return axis.rank(due) <= axis.rank(str(value)) if state is UserState.GONE else due == str(value)
