@@ -9,7 +9,7 @@ from rosterd.ports import now
 from rosterd.tokens import expiring, state
 from store.database import Store
 from store.scim.gauges import Hearsay, heard
-from store.scim.tokens import Token, tokens_of
+from store.tokens import Token, tokens_of
 
 CLIENT, TOKENS, NEEDED = "Its client", "Tokens", "What its client needs that the standard does not ask for"
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"))

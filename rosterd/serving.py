@@ -9,20 +9,29 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
+
+from starlette.routing import Mount
 
 from reconciler.errors import StoreError
 from rosterd import logs
 from rosterd.daemon.daemon import Daemon
+from rosterd.http.api.app import api
+from rosterd.http.api.ports import Outside
 from rosterd.http.app import application
 from rosterd.http.server import Server, loopback, shown
+from rosterd.http.tokens import StoredTokens
 from rosterd.logs import logger
+from rosterd.ports import now
 from rosterd.settings import ConfigError, load
 from rosterd.settings.model import Settings
 from rosterd.telling import Telling
+from rosterd.tokens import finder
 from rosterd.wiring import require_secrets
 from store.database import HEAD, Store
 from store.migrate import current
+from store.tokens import used
 
 log = logger("rosterd")
 
@@ -40,7 +49,8 @@ async def serve(settings: Settings, store: Store, sock: socket.socket, listening
     telling = Telling(settings, store, address_of(sock), daemon.woken)
     state = State(store, daemon)
     reloading = Reloading(daemon, telling)
-    server = Server(application(telling.endpoint, state.why_not))
+    stop = threading.Event()
+    server = Server(application(telling.endpoint, state.why_not, [_operators(daemon, store, reloading, stop)]))
     ends = _signals(reloading)
     _warn(sock)
     await daemon.start()
@@ -52,11 +62,23 @@ async def serve(settings: Settings, store: Store, sock: socket.socket, listening
         await _first(ends, serving)
     finally:
         state.open = False
+        stop.set()
         log.info("stopping", message="stopping: what runs has a moment to end")
         server.end()
         reloading.close()
         await asyncio.gather(serving, daemon.stop())
         await telling.close()
+
+
+def _operators(daemon: Daemon, store: Store, reloading: "Reloading", stop: threading.Event) -> Mount:
+    """The REST API."""
+    outside = Outside(lambda: daemon.settings, store, daemon.queue, reloading.now, stop)
+
+    def note(tokens: Iterable[str]) -> None:
+        with store.write() as connection:
+            used(connection, tokens, now())
+
+    return Mount("/api", app=api(outside, StoredTokens(finder(store)), note))
 
 
 class Reloading:

@@ -12,20 +12,20 @@ from rosterd.endpoints import endpoint
 from rosterd.heard import warnings
 from rosterd.http.database import Kept, StoreTransactions
 from rosterd.http.hearing import Ear, Heard
-from rosterd.http.ports import Grant
 from rosterd.http.rate import Bucket
 from rosterd.http.recorder import Recorder
 from rosterd.http.scim import Door, ScimEndpoint
-from rosterd.http.tokens import StoredTokens, Valid
+from rosterd.http.tokens import StoredTokens
 from rosterd.logs import logger
 from rosterd.ports import now
 from rosterd.settings.kinds import ScimConfig, connector_config
 from rosterd.settings.model import DirectorySettings, Settings
+from rosterd.tokens import finder
 from rosterd.wiring import policy_of, wanted_attributes
 from store.database import Store
 from store.scim.gauges import note_request
-from store.scim.tokens import token_of, used
 from store.scim.writer import Writer
+from store.tokens import used
 
 log = logger("rosterd")
 
@@ -45,7 +45,7 @@ class Telling:
         self._ear = Ear(self._keep, now)
         self.configure(settings)
         self.endpoint = ScimEndpoint(
-            self._doors, StoredTokens(self._find), self._transactions, hearing=self._ear, changed=changed, now=now
+            self._doors, StoredTokens(finder(store)), self._transactions, hearing=self._ear, changed=changed, now=now
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -88,14 +88,6 @@ class Telling:
 
         recorder = Recorder(keys.record) if keys.record is not None else None
         return Door(directory.id, listener, Bucket(keys.requests_per_second), recorder)
-
-    def _find(self, id: str) -> Valid | None:  # noqa: A002
-        """A token that is valid now, by its id."""
-        with self._store.read() as connection:
-            found = token_of(connection, id)
-        if found is None or not found.valid(now()):
-            return None
-        return Valid(Grant(found.id, found.directory, found.label), found.digest)
 
     async def _watch(self) -> None:
         while True:

@@ -1,20 +1,35 @@
-"""What is done with the bearer tokens of a directory: made, followed by another, ended, listed, and warned about."""
+"""What is done with bearer tokens, of directories and of operators: made, followed by another, ended, listed, found,
+and warned about."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
 
 from reconciler.errors import RunError
-from rosterd.http.tokens import Fresh, fresh
+from rosterd.http.ports import Grant
+from rosterd.http.tokens import Fresh, Valid, fresh
 from rosterd.ports import now
 from store.database import Store
 from store.leases import stamp
-from store.scim.tokens import Token, end_others, keep_token, revoke, tokens_of
+from store.tokens import (
+    OPERATORS,
+    Token,
+    end_at,
+    end_others,
+    keep_token,
+    revoke,
+    token_of,
+    tokens_of,
+)
 
+Scope = Literal["read", "operate"]  # the later one may do what the earlier may
 WARN = timedelta(days=14)
 
 
 class NoSuchToken(RunError):
-    """A directory has no token of this id."""
+    """There is no token of this id."""
 
     code = "unknown_token"
 
@@ -36,6 +51,66 @@ def rotate(
         keep_token(connection, token)
         ended = end_others(connection, directory, token.id, _in(keep))
     return made, token, ended
+
+
+def create_admin(
+    store: Store, scope: Scope, label: str, expires: timedelta | None, *, workspace: str | None
+) -> tuple[Fresh, Token]:
+    """A new token of an operator, for the REST API: of one workspace, or of everything."""
+    made, token = _made(OPERATORS, label, expires)
+    token = msgspec.structs.replace(token, scope=scope, workspace=workspace)
+    with store.write() as connection:
+        keep_token(connection, token)
+    return made, token
+
+
+def rotate_admin(store: Store, id: str, expires: timedelta | None, *, keep: timedelta) -> tuple[Fresh, Token]:  # noqa: A002
+    """A new token that may do what this one may, which ends when `keep` is over.
+
+    Raises:
+        NoSuchToken: no operator's token has this id.
+    """
+    with store.write() as connection:
+        old = end_at(connection, OPERATORS, id, _in(keep))
+        if old is None:
+            raise _no_admin_token(id)
+        made, token = _made(OPERATORS, old.label, expires)
+        token = msgspec.structs.replace(token, scope=old.scope, workspace=old.workspace)
+        keep_token(connection, token)
+    return made, token
+
+
+def end_admin(store: Store, id: str) -> None:  # noqa: A002
+    """
+    Raises:
+        NoSuchToken: no operator's token has this id.
+    """
+    with store.write() as connection:
+        found = revoke(connection, OPERATORS, id, now())
+    if not found:
+        raise _no_admin_token(id)
+
+
+def _no_admin_token(id: str) -> NoSuchToken:  # noqa: A002
+    return NoSuchToken(f'there is no admin token "{id}"', fix="which there are: rosterd admin-token list")
+
+
+def admin_tokens(store: Store) -> list[Token]:
+    """All tokens that operators ever had, the oldest first."""
+    return tokens(store, OPERATORS)
+
+
+def finder(store: Store) -> Callable[[str], Valid | None]:
+    """Looks up what a token that is valid now gives, by its id."""
+
+    def find(id: str) -> Valid | None:  # noqa: A002
+        with store.read() as connection:
+            found = token_of(connection, id)
+        if found is None or not found.valid(now()):
+            return None
+        return Valid(Grant(found.id, found.directory, found.label, found.scope, found.workspace), found.digest)
+
+    return find
 
 
 def end(store: Store, directory: str, id: str) -> None:  # noqa: A002 - what it is

@@ -44,6 +44,7 @@ from rosterd.settings.model import DirectorySettings, Limits, Settings, Workspac
 from store.database import Store
 from store.database import open_store as open_database
 from store.health import health_of
+from store.manual import ByHand
 from store.mappings import Known, decide, listed, with_retired
 from store.mirror import bound, known_counts
 
@@ -107,6 +108,11 @@ def ownership_of(settings: Settings, workspace: str) -> Ownership:
     return Ownership(
         workspace, _axes(found), _rules(found), tuple(policy_of(settings, directory) for directory in feeding)
     )
+
+
+def by_hand(settings: Settings, store: Store, workspace: str) -> ByHand:
+    """A workspace, to be changed by people as far as no directory owns what they change."""
+    return ByHand(store, ownership_of(settings, workspace), now)
 
 
 def _rules(workspace: WorkspaceSettings) -> tuple[RoleRule, ...]:

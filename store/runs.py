@@ -1,6 +1,7 @@
 """Runs: a plan as it is recorded, its outcomes, its report (the `Tasks` port), and reading them back."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -270,16 +271,31 @@ def report_of(store: Store, run: str) -> Report | None:
     return _report(found[0]) if found else None
 
 
-def reports(store: Store, *, directory: str | None = None, limit: int = 20) -> list[Report]:
-    """The newest reports first."""
-    where = "WHERE directory = :d" if directory is not None else ""
-    given = {"d": directory} if directory is not None else {}
+_CHOSEN = {
+    "directory": "directory = :directory",
+    "workspace": "workspace = :workspace",
+    "state": "state = :state",
+    "since": "began >= :since",
+    "began": "(began < :began OR began = :began AND id < :run)",
+}
+
+
+def reports(
+    store: Store, *, directory: str | None = None, limit: int = 20, workspace: str | None = None,
+    state: str | None = None, since: str | None = None, before: tuple[str, str] | None = None,
+) -> list[Report]:  # fmt: skip
+    """The newest reports first; `before` is when the last one of the page before began, and its run."""
+    given = {"directory": directory, "workspace": workspace, "state": state, "since": since}
+    if before is not None:
+        given |= {"began": before[0], "run": before[1]}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    where = " AND ".join(_CHOSEN[name] for name in _CHOSEN if name in wanted) or "TRUE"
     with store.read() as connection:
         found = rows(
             connection,
-            f"SELECT report, state, ended FROM run {where} ORDER BY began DESC, id DESC LIMIT :n",
+            f"SELECT report, state, ended FROM run WHERE {where} ORDER BY began DESC, id DESC LIMIT :n",
             n=limit,
-            **given,
+            **wanted,
         )
     return [_report(row) for row in found]
 
@@ -297,20 +313,37 @@ def _report(row: Any) -> Report:
 
 def actions_of(store: Store, run: str) -> Iterator[ActionRow]:
     """The actions of a run in plan order, a page at a time."""
-    step, last, seq = 0, 0, 0
-    sql = (
-        f"SELECT {_COLUMNS}, attempts FROM action WHERE run = :run AND (step > :step OR step = :step AND n > :last)"
-        " ORDER BY step, n LIMIT :limit"
-    )
+    place = (0, 0)
     while True:
-        with store.read() as connection:
-            found = rows(connection, sql, run=run, step=step, last=last, limit=PAGE)
-        for row in found:
-            seq += 1
-            yield _row(seq, row)
+        found = actions_page(store, run, place, PAGE)
+        yield from (row for _, row in found)
         if len(found) < PAGE:
             return
-        step, last = found[-1][0], found[-1][1]
+        place = found[-1][0]
+
+
+def actions_page(
+    store: Store, run: str, after: tuple[int, int], limit: int, *, state: str | None = None
+) -> list[tuple[tuple[int, int], ActionRow]]:
+    """The next actions of a run in plan order, each with its place: its step, and its number in it. `after` is the
+    place of the last one before, (0, 0) at the beginning; `state` leaves out those of another."""
+    only = "" if state is None else " AND state = :state"
+    sql = (
+        f"SELECT {_COLUMNS}, attempts FROM action WHERE run = :run AND (step > :step OR step = :step AND n > :last)"
+        f"{only} ORDER BY step, n LIMIT :limit"
+    )
+    given = {"run": run, "step": after[0], "last": after[1], "limit": limit, **({"state": state} if state else {})}
+    with store.read() as connection:
+        found = rows(connection, sql, **given)
+        begins = _begins(connection, run) if found else {}
+    return [((row[0], row[1]), _row(begins[row[0]] + row[1], row)) for row in found]
+
+
+def _begins(connection: Connection, run: str) -> dict[int, int]:
+    """How many actions of a run come before those of each step, which are numbered without a gap."""
+    found = rows(connection, "SELECT step, max(n) FROM action WHERE run = :run GROUP BY step ORDER BY step", run=run)
+    totals = accumulate((number for _, number in found), initial=0)
+    return {step: before for (step, _), before in zip(found, totals, strict=False)}
 
 
 def _row(seq: int, row: Any) -> ActionRow:

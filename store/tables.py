@@ -9,7 +9,7 @@ policy:     policy, mapping
 workspace:  member, member_role, team, team_member
 runs:       run, action, lease
 safety:     run_tally, decision, refusal, health
-scim:       scim_resource, scim_email, scim_member, scim_token, scim_leniency, scim_state
+scim:       scim_resource, scim_email, scim_member, scim_leniency, scim_state
 queue:      wish, turn, worker, due (in queue_tables.py)
 """
 
@@ -418,11 +418,12 @@ class ScimMember(SQLModel, table=True):
     member_no: int
 
 
-class ScimToken(SQLModel, table=True):
-    """A bearer token of one directory, as the SHA-256 of its text. `last_used` is right to the minute."""
+class TokenRow(SQLModel, table=True):
+    """A bearer token as the SHA-256 of its text: of one directory, or (directory "") of an operator, who has a scope
+    and may be bound to a workspace. `last_used` is right to the minute."""
 
-    __tablename__ = "scim_token"
-    __table_args__ = (Index("scim_token_directory", "directory", "created"),)
+    __tablename__ = "token"
+    __table_args__ = (Index("token_directory", "directory", "created"),)
     id: str = Field(primary_key=True, sa_type=Id)
     directory: str = Field(sa_type=Id)
     label: str = ""
@@ -431,6 +432,8 @@ class ScimToken(SQLModel, table=True):
     expires: str | None = None
     revoked: str | None = None
     last_used: str | None = None
+    scope: str | None = None
+    workspace: str | None = None
 
 
 class ScimLeniency(SQLModel, table=True):

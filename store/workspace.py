@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, text
 
+from reconciler.model import key
 from reconciler.policy import RoleAxis
 from store.database import Store, bulk, rows
 from store.profiles import added
@@ -64,6 +65,43 @@ def roster(store: Store, workspace: str) -> Iterator[RosterMember]:
         if len(found) < PAGE:
             return
         low = high
+
+
+Place = tuple[str, int]  # a member's folded address; or "" and a number, of one who has none just now
+
+
+def roster_page(
+    store: Store, workspace: str, after: Place, limit: int, *, like: str = ""
+) -> list[tuple[Place, RosterMember]]:
+    """The next members by email, each with its place; ("", 0) is the beginning. `like`: a part of the address.
+
+    Members whose address is just being handed to somebody else come last, and have no address to search in.
+    """
+    address, number = after
+    with store.read() as connection:
+        found: list[Any] = []
+        if not number:
+            sql = f"{_SELECT} AND email_key > :low AND email_key LIKE :like ESCAPE '!' ORDER BY email_key LIMIT :n"
+            pattern = f"%{_escaped(key(like))}%"
+            found = [*rows(connection, sql, w=workspace, low=address, n=limit, like=pattern)]
+        if len(found) < limit and not like:
+            sql = f"{_SELECT} AND email_key IS NULL AND no > :number ORDER BY no LIMIT :n"
+            found += rows(connection, sql, w=workspace, number=number, n=limit - len(found))
+        listed = ", ".join(str(int(row[0])) for row in found)
+        lines = _lines(connection, found, f"no IN ({listed})", w=workspace)
+    return [((row[1], 0) if row[1] is not None else ("", row[0]), line) for row, line in zip(found, lines, strict=True)]
+
+
+def _escaped(text: str) -> str:
+    """A text as part of a LIKE pattern whose escape is "!"."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+def member_at(store: Store, workspace: str, email: str) -> RosterMember | None:
+    """The line of the member who has this address."""
+    with store.read() as connection:
+        found = rows(connection, f"{_SELECT} AND email_key = :key", w=workspace, key=key(email))
+        return next(iter(_lines(connection, found, "email_key = :key", w=workspace, key=key(email))), None)
 
 
 def _lines(connection: Connection, found: Sequence[Any], where: str, **given: object) -> list[RosterMember]:

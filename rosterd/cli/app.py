@@ -11,6 +11,7 @@ import typer
 
 from reconciler.errors import RunError
 from rosterd.cli import (
+    admin_token,
     check,
     configuration,
     decisions,
@@ -87,6 +88,7 @@ for heading, name, function in (
     app.command(name, cls=shape, help=flowing(function.__doc__ or ""), rich_help_panel=heading)(function)
 app.add_typer(member.app, name="member", rich_help_panel=BY_HAND)
 app.add_typer(token.app, name="token", rich_help_panel=SET_UP)
+app.add_typer(admin_token.app, name="admin-token", rich_help_panel=SET_UP)
 app.add_typer(limits.app, name="limits", rich_help_panel=LOOK)
 app.add_typer(configuration.app, name="config", rich_help_panel=SET_UP)
 

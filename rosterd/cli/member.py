@@ -176,14 +176,12 @@ def _do(
     context: typer.Context, workspace: str, change: "Callable[[ByHand], RosterMember]", *, as_json: bool
 ) -> "RosterMember":
     """Makes one change and prints the member's line."""
-    from rosterd.ports import now
-    from rosterd.wiring import ownership_of
-    from store.manual import ByHand
+    from rosterd.wiring import by_hand
 
     settings = settings_of(context)
     known = workspace_named(settings, workspace)
     with opened(settings) as store:
-        changed = change(ByHand(store, ownership_of(settings, known), now))
+        changed = change(by_hand(settings, store, known))
     if as_json:
         write_json(changed)
     else:

@@ -12,7 +12,7 @@ from rosterd.cli.output import say, show, write_json
 if TYPE_CHECKING:
     from rosterd.http.tokens import Fresh
     from rosterd.settings import DirectorySettings, Settings
-    from store.scim.tokens import Token
+    from store.tokens import Token
 
 
 class NotTold(RunError):
@@ -54,7 +54,7 @@ def create(
 
     settings, found = _told(context, directory)
     with opened(settings) as store:
-        made, token = tokens.create(store, found.id, _label(label), _length("--expires", expires))
+        made, token = tokens.create(store, found.id, _label(label), length_of("--expires", expires))
     _show(settings, made, token, as_json=as_json)
 
 
@@ -68,10 +68,10 @@ def rotate(
     from rosterd import tokens
 
     settings, found = _told(context, directory)
-    kept = _length("--keep", keep) or timedelta(0)
+    kept = length_of("--keep", keep) or timedelta(0)
     with opened(settings) as store:
         made, token, ended = tokens.rotate(
-            store, found.id, _label(label), _length("--expires", expires), keep=kept
+            store, found.id, _label(label), length_of("--expires", expires), keep=kept
         )  # fmt: skip
     _show(settings, made, token, as_json=as_json, more={"ending": ended})
     if ended:
@@ -105,13 +105,13 @@ def list_(context: typer.Context, directory: Directory, as_json: Json = False) -
     settings, found = _told(context, directory)
     moment = now()
     with opened(settings) as store:
-        listed = [_described(token, tokens.state(token, moment)) for token in tokens.tokens(store, found.id)]
+        listed = [described(token, tokens.state(token, moment)) for token in tokens.tokens(store, found.id)]
     if as_json:
         write_json(listed)
     elif not listed:
         show(f"{found.id} has no token yet: rosterd token create {found.id}")
     else:
-        show(_table(listed))
+        show(table_of(listed))
 
 
 def _told(context: typer.Context, name: str) -> "tuple[Settings, DirectorySettings]":
@@ -125,7 +125,12 @@ def _told(context: typer.Context, name: str) -> "tuple[Settings, DirectorySettin
     return settings, found
 
 
-def _length(option: str, text: str | None) -> timedelta | None:
+def length_of(option: str, text: str | None) -> timedelta | None:
+    """A length of time as an option gives it.
+
+    Raises:
+        BadOption: it is none.
+    """
     from pydantic_core import PydanticCustomError
 
     from rosterd.settings import parse_duration
@@ -168,18 +173,25 @@ def _show(
     say("the token is shown this once: paste it into the identity provider now")
 
 
-def _described(token: "Token", state: str) -> dict[str, Any]:
+def described(token: "Token", state: str) -> dict[str, Any]:
+    """A token without its text, as `list --json` shows it."""
+    whose = {"directory": token.directory} if token.scope is None else _powers(token)
     return {
-        "directory": token.directory, "id": token.id, "label": token.label, "state": state, "created": token.created,
+        **whose, "id": token.id, "label": token.label, "state": state, "created": token.created,
         "expires": token.expires, "revoked": token.revoked, "last_used": token.last_used,
     }  # fmt: skip
 
 
-def _table(listed: list[dict[str, Any]]) -> Any:
+def _powers(token: "Token") -> dict[str, Any]:
+    return {"scope": token.scope, "workspace": token.workspace}
+
+
+def table_of(listed: list[dict[str, Any]], *more: str) -> Any:
+    """The tokens as a table; `more` are columns after the label."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    columns = ("id", "label", "state", "created", "expires", "last_used")
+    columns = ("id", "label", *more, "state", "created", "expires", "last_used")
     for name in columns:
         table.add_column(name.replace("_", " "))
     for row in listed:

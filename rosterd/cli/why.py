@@ -4,8 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reconciler.errors import RunError
-from reconciler.model import key
 from rosterd.cli.errors import Unknown
 from rosterd.cli.invocation import Json, complete_workspace, opened, settings_of
 from rosterd.cli.output import show, write_json
@@ -13,16 +11,8 @@ from rosterd.cli.reports import complete_run, found_run
 
 if TYPE_CHECKING:
     from reconciler.explanation import Explanation
-    from reconciler.known import RunOf
-    from reconciler.policy import Policy
     from rosterd.settings import Settings
     from store.database import Store
-
-
-class Nobody(RunError):
-    """Nobody is known by this name."""
-
-    code = "unknown_person"
 
 
 def why(
@@ -60,41 +50,13 @@ def why(
 def _explained(
     settings: "Settings", store: "Store", email: str, at: str | None, workspace: str | None
 ) -> "list[Explanation]":
-    from reconciler.known import RunOf
-    from reconciler.why import explain
-    from store.person import known, workspaces
+    from rosterd.explaining import explained
+    from store.person import workspaces
 
     if workspace is not None and workspace not in (there := workspaces(store)):
         raise Unknown("workspace", workspace, there)
-    until = None
-    if at is not None:
-        report = found_run(store, at)
-        until = RunOf(
-            report.run, report.directory, report.began, report.ended, report.state, report.planned_only
-        )  # fmt: skip
-    found = known(store, email, at=until, workspace=workspace, configured=_configured(settings))
-    if not found:
-        raise _nobody(store, email, until, workspace)
-    return [explain(each) for each in found]
-
-
-def _configured(settings: "Settings") -> "dict[str, Policy]":
-    from rosterd.wiring import policy_of
-
-    return {directory.id: policy_of(settings, directory) for directory in settings.directory}
-
-
-def _nobody(store: "Store", email: str, until: "RunOf | None", workspace: str | None) -> Nobody:
-    from store.person import nearest
-
-    known = "the next sync shows whether a directory knows them"
-    near = nearest(store, email)
-    if key(email) in near:
-        near, known = [], f"somebody is by now, or elsewhere: rosterd why {email}"
-    then = f" after run {until.run}" if until is not None else ""
-    where = f" in workspace {workspace}" if workspace is not None else ""
-    fix = f"did you mean {' or '.join(near)}?" if near else known
-    return Nobody(f'nobody is known as "{email}"{where}{then}', fix=fix)
+    until = None if at is None else found_run(store, at)
+    return explained(settings, store, email, at=until, workspace=workspace)
 
 
 def _show(found: "list[Explanation]") -> None:

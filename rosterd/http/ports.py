@@ -11,11 +11,14 @@ Work = Callable[[Resources], Response]
 
 
 class Grant(Frozen, frozen=True):
-    """What a valid token gives: the one directory that it reaches, under which label."""
+    """What a valid token gives: the one directory that it reaches, under which label; of an operator's (directory "")
+    the scope, and the one workspace that it is bound to."""
 
     id: str
     directory: str
     label: str = ""
+    scope: str | None = None
+    workspace: str | None = None
 
 
 class Tokens(Protocol):

@@ -60,5 +60,5 @@ def forget(connection: Connection, directory: str) -> None:
     run = Statements(connection)
     numbers = "(SELECT no FROM scim_resource WHERE directory = ?)"
     run.run(f"DELETE FROM scim_member WHERE group_no IN {numbers}", directory)
-    for table in ("scim_email", "scim_resource", "scim_token", "scim_leniency", "scim_state"):
+    for table in ("scim_email", "scim_resource", "token", "scim_leniency", "scim_state"):
         run.run(f"DELETE FROM {table} WHERE directory = ?", directory)

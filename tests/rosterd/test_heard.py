@@ -9,7 +9,7 @@ from rosterd.tokens import create, end, expiring, rotate
 from store import Store
 from store.leases import stamp
 from store.scim.gauges import note_request
-from store.scim.tokens import Token
+from store.tokens import Token
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 SCIM = "acme-scim"

@@ -3,7 +3,7 @@
 from store import Store
 from store.database import scalar
 from store.scim.gauges import Hearsay, forget, heard, note_request
-from store.scim.tokens import Token, keep_token, tokens_of
+from store.tokens import Token, keep_token, tokens_of
 from tests.builders import policy
 from tests.store.scim.endpoints import NOW, person, request, team
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, text
 from reconciler.errors import StoreError
 from store import Store, database, open_store
 from store.database import scalar
-from store.scim.tokens import Token, keep_token, token_of
 from store.scim.writer import MOST, Busy, Undo, Writer
+from store.tokens import Token, keep_token, token_of
 from tests.databases import Postgres
 
 NOW = "2026-11-21T10:00:00.000Z"
@@ -140,7 +140,7 @@ def test_closing_does_what_waits(store: Store) -> None:
     writer.close()
     assert [future.result(0) for future in futures] == [f"t{number}" for number in range(200)]
     with store.read() as connection:
-        assert scalar(connection, "SELECT count(*) FROM scim_token") == 200
+        assert scalar(connection, "SELECT count(*) FROM token") == 200
 
 
 def test_too_many_are_refused_at_once(store: Store) -> None:

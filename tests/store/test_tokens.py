@@ -4,7 +4,7 @@ import pytest
 
 from store import Store
 from store.scim.gauges import heard, note_request
-from store.scim.tokens import Token, end_others, keep_token, revoke, token_of, tokens_of, used
+from store.tokens import OPERATORS, Token, end_at, end_others, keep_token, revoke, token_of, tokens_of, used
 
 NOW, SOON, LATER = "2026-11-21T10:00:00.000Z", "2026-11-22T10:00:00.000Z", "2027-11-21T10:00:00.000Z"
 
@@ -83,3 +83,24 @@ def test_what_is_heard_adds_up(store: Store) -> None:
     assert [(each.code, each.count, each.first, each.last) for each in known.leniencies] == [
         ("json-text", 5, NOW, NOW), ("op-case", 3, NOW, SOON),
     ]  # fmt: skip
+
+
+def test_an_operators_token_says_what_it_may_do_and_is_of_no_directory(store: Store) -> None:
+    kept(
+        store, token("a"), token("b", OPERATORS, scope="read"), token("c", OPERATORS, scope="operate", workspace="acme")
+    )
+    with store.read() as connection:
+        assert [(each.scope, each.workspace) for each in tokens_of(connection, OPERATORS)] == [
+            ("read", None),
+            ("operate", "acme"),
+        ]
+        assert [each.id for each in tokens_of(connection, "acme-scim")] == ["a"]
+
+
+def test_one_operators_token_ends_and_the_others_stay(store: Store) -> None:
+    kept(store, token("a", OPERATORS, scope="read"), token("b", OPERATORS, scope="read"), token("c"))
+    with store.write() as connection:
+        assert end_at(connection, OPERATORS, "a", SOON) is not None
+        assert end_at(connection, OPERATORS, "a", LATER) is not None  # what ends before stays so
+        assert end_at(connection, OPERATORS, "c", SOON) is None
+    assert [found(store, each).expires for each in "abc"] == [SOON, None, None]
