@@ -67,8 +67,9 @@ def _leniencies(known: Hearsay) -> Iterator[Finding]:
 def _described(token: Token) -> str:
     label = f' "{token.label}"' if token.label else ""
     ends = "does not end" if token.expires is None else f"is valid until {token.expires[:10]}"
-    used = "was not used yet" if token.last_used is None else f"was last used on {token.last_used[:16]} UTC"
-    return f"token {token.id}{label} {ends} and {used.replace('T', ' ')}"
+    if token.last_used is None:
+        return f"token {token.id}{label} {ends} and was not used yet"
+    return f"token {token.id}{label} {ends} and was last used on {token.last_used[:16].replace('T', ' ')} UTC"
 
 
 def _counted(number: int, what: str) -> str:

@@ -39,12 +39,17 @@ class Call:
         """The request needed this leniency."""
         self._noted[code] = None
 
+    @property
+    def noted(self) -> tuple[str, ...]:
+        """The leniencies that were needed, each once."""
+        return tuple(self._noted)
+
     def header(self, name: str) -> str:
         return self.request.headers.get(name, "").strip()
 
     def response(self, status: int, value: JSON = None, *, headers: Headers = (), changed: bool = False) -> Response:
         """An answer; without a value it has no body (and no type)."""
-        noted = tuple(self._noted)
+        noted = self.noted
         if value is None:
             return Response(status, b"", headers, changed, noted)
         typed = ("Content-Type", content_type(self.header("accept")))

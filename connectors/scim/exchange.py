@@ -59,10 +59,11 @@ def content_type(accept: str) -> str:
     return PLAIN_JSON if PLAIN_JSON in asked and SCIM_JSON not in asked else SCIM_JSON
 
 
-def refused(error: ScimError, accept: str = "") -> Response:
-    """The answer to a request that is refused; it changed nothing."""
+def refused(error: ScimError, accept: str = "", leniencies: tuple[str, ...] = ()) -> Response:
+    """The answer to a request that is refused; it changed nothing. `leniencies`: what was forgiven before that."""
     headers = (("Content-Type", content_type(accept)), *error.headers)
-    return Response(error.status, error_body(error.status, error.detail, error.scim_type), headers)
+    body = error_body(error.status, error.detail, error.scim_type)
+    return Response(error.status, body, headers, leniencies=leniencies)
 
 
 def encoded(value: Any) -> bytes:

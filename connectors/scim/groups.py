@@ -7,7 +7,7 @@ from typing import Any
 from connectors.scim import memberships
 from connectors.scim.call import Call
 from connectors.scim.lenient import normal
-from connectors.scim.outcome import Outcome, existing, inserted, updated
+from connectors.scim.outcome import Outcome, existing, inserted, removed, updated
 from connectors.scim.patch import Membership, operations, patched
 from reconciler.model import DirectoryGroup, GroupGone, GroupsSeen
 from reconciler.resources import Resource
@@ -42,7 +42,7 @@ def patch(call: Call, id: str, sent: dict[str, Any], if_match: str = "") -> Outc
 def delete(call: Call, id: str, if_match: str = "") -> Outcome:  # noqa: A002
     """DELETE: it is gone, its members stay."""
     existing(call, "Group", id, if_match)
-    call.resources.delete("Group", id)
+    removed(call, "Group", id)
     call.resources.absorb(GroupGone(id))
     return Outcome(204, changed=True)
 

@@ -42,13 +42,13 @@ class Listener:
 
     def answer(self, request: Request, resources: Resources, now: str) -> Response:
         """The response to any request. One of 400 and above means that nothing of it may stay: roll back."""
+        call = Call(self.endpoint, request, resources=resources, now=now, new_id=self._new_id)
         try:
             found = target(request.path, strict=self.endpoint.strict)
             allowed(found, request.method)
-            call = Call(self.endpoint, request, resources=resources, now=now, new_id=self._new_id)
             return _answer(call, found)
         except ScimError as error:
-            return refused(error, request.headers.get("accept", ""))
+            return refused(error, call.header("accept"), call.noted)
 
 
 def _answer(call: Call, found: Target) -> Response:

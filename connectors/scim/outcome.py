@@ -59,6 +59,15 @@ def updated(call: Call, before: Resource, body: dict[str, Any]) -> Resource:
     return now
 
 
+def removed(call: Call, kind: Kind, id: str) -> None:  # noqa: A002
+    """It is gone; the groups that it was in have other members than their last versions."""
+    groups = call.resources.groups_of([id]).get(id, ())
+    call.resources.delete(kind, id)
+    for link in groups:
+        if link.direct and (group := call.resources.get("Group", link.id)) is not None:
+            updated(call, group, group.body)
+
+
 def _refused(resource: Resource, taken: Taken) -> ScimError:
     value = resource.body.get(taken.attribute)
     said = f"the {taken.attribute} {value!r} is that of another {resource.kind}: {taken.holder}"

@@ -5,7 +5,7 @@ from typing import Any
 from connectors.scim.call import Call
 from connectors.scim.lenient import normal
 from connectors.scim.observe import observed
-from connectors.scim.outcome import Outcome, existing, inserted, updated
+from connectors.scim.outcome import Outcome, existing, inserted, removed, updated
 from connectors.scim.patch import operations, patched
 from reconciler.model import UserGone, UsersSeen
 from reconciler.resources import Resource
@@ -36,12 +36,8 @@ def patch(call: Call, id: str, sent: dict[str, Any], if_match: str = "") -> Outc
 def delete(call: Call, id: str, if_match: str = "") -> Outcome:  # noqa: A002
     """DELETE: they are gone, out of their groups too; the userName is free (JumpCloud uses it again at once)."""
     existing(call, "User", id, if_match)
-    groups = call.resources.groups_of([id]).get(id, ())
-    call.resources.delete("User", id)
+    removed(call, "User", id)
     call.resources.absorb(UserGone(id))
-    for link in groups:
-        if link.direct and (group := call.resources.get("Group", link.id)) is not None:
-            updated(call, group, group.body)  # it has other members than its last version
     return Outcome(204, changed=True)
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rosterd.heard import findings, warnings
+from rosterd.heard import _described, findings, warnings
 from rosterd.tokens import create, end, expiring, rotate
 from store import Store
 from store.leases import stamp
@@ -64,3 +64,9 @@ def test_check_fails_when_no_token_is_left(store: Store) -> None:
     made, _ = create(store, SCIM, "", None)
     end(store, SCIM, made.id)
     assert ("error", "no_valid_token") in codes(store)
+
+
+def test_when_a_token_was_last_used_is_a_time_of_a_zone() -> None:
+    used = _described(token(None, last_used="2026-11-21T09:04:00.000Z"))
+    assert used == "token a does not end and was last used on 2026-11-21 09:04 UTC"
+    assert _described(token(3, label="entra")) == 'token a "entra" is valid until 2026-11-24 and was not used yet'

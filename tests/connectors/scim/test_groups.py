@@ -230,3 +230,14 @@ def test_two_groups_of_a_name(name: str, status: int) -> None:
     client.group("Eng")
     assert client.post("/Groups", team("ENG")).status == status
     assert Client(name, strict=True).post("/Groups", team("Eng")).status == 201
+
+
+def test_a_group_whose_nested_group_goes_is_another_version(client: Client) -> None:
+    """If-None-Match of before would hide that a member is gone."""
+    inner = client.group("Inner")
+    outer = client.group("Outer", inner)
+    before = client.get(f"/Groups/{outer}").headers["ETag"]
+    assert client.delete(f"/Groups/{inner}").status == 204
+    after = client.get(f"/Groups/{outer}", if_none_match=before)
+    assert (after.status, after.json.get("members")) == (200, None)
+    assert after.json["meta"]["lastModified"] > after.json["meta"]["created"]

@@ -126,3 +126,13 @@ def test_an_error_that_nobody_foresaw_is_not_hidden(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(client.memory, "find", broken)
     with pytest.raises(ZeroDivisionError):
         client.get("/Users")
+
+
+def test_what_was_forgiven_counts_though_the_request_is_refused() -> None:
+    """An admin who reads what a client needs reads it for the requests that fail, too."""
+    client = Client()
+    ada = client.user("ada")
+    answer = client.patch(f"/Users/{ada}", op("Replace", "active", "False"), op("add", "active", "perhaps"))
+    assert (answer.status, set(answer.leniencies)) == (400, {"op-case", "boolean-text"})
+    twice = client.post("/Users", {"userName": "ADA"})
+    assert (twice.status, twice.leniencies) == (409, ("missing-schemas",))
