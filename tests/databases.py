@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import psycopg
+import pytest
 from psycopg import sql
 from sqlmodel import SQLModel
 
@@ -73,6 +74,21 @@ class Postgres:
     def close(self) -> None:
         """Ends the administrator's connection."""
         self._admin.close()
+
+
+@contextmanager
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """For a fixture of a module with the parameters "sqlite" and "postgresql": "" for a file in the folder of the
+    configuration, or the URL of a new database, which is removed afterwards."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    name = postgres.create()
+    try:
+        yield postgres.url(name)
+    finally:
+        postgres.drop(name)
 
 
 def sweep() -> None:

@@ -1,5 +1,5 @@
 """The recorded conversations over real HTTP against the daemon as a process: as they went, and with every request that
-may be repeated sent twice, on SQLite; some on PostgreSQL too.
+may be repeated sent twice, on SQLite; as they went on PostgreSQL too.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,6 @@ from tests.databases import Postgres
 
 pytestmark = pytest.mark.acceptance
 CONVERSATIONS = {each.stem: Conversation.read(each.stem) for each in sorted(FOLDER.glob("*.json"))}
-ON_POSTGRES = ["entra", "okta-put", "jumpcloud", "authentik"]
 
 
 def names(name: str) -> tuple[str, str]:
@@ -56,7 +55,7 @@ def calm(running: Served, directory: str) -> None:
 def on_postgres(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iterator[Served]:
     """A daemon over PostgreSQL."""
     database = postgres.create()
-    files = (configured(CONVERSATIONS[name].page, name) for name in ON_POSTGRES)
+    files = (configured(each.page, each.name) for each in CONVERSATIONS.values())
     try:
         with served(tmp_path_factory.mktemp("postgres"), files, postgres.url(database)) as running:
             yield running
@@ -64,7 +63,7 @@ def on_postgres(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) ->
         postgres.drop(database)
 
 
-@pytest.mark.parametrize("name", ON_POSTGRES)
+@pytest.mark.parametrize("name", CONVERSATIONS)
 def test_it_ends_in_the_right_roster_on_postgresql(on_postgres: Served, name: str) -> None:
     on_postgres.play(CONVERSATIONS[name], name)
     calm(on_postgres, name)

@@ -1,5 +1,5 @@
 """The quirk sheet over real HTTP against the daemon: each row is sent as that client sends it; what is answered, stored
-and, where it concerns people, in the workspace is compared. One daemon for all of them.
+and, where it concerns people, in the workspace is compared. One daemon for all of them, on each database.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from tests.acceptance.scim import entra_rows, other_rows
 from tests.acceptance.scim.conversation import Conversation
 from tests.acceptance.scim.served import Served, served
 from tests.acceptance.scim.steps import Step
+from tests.databases import database
 
 pytestmark = pytest.mark.acceptance
 ROWS: dict[str, list[Step]] = {**entra_rows.ENTRA, **other_rows.OKTA, **other_rows.OTHERS}
@@ -59,10 +60,12 @@ def directory(name: str) -> str:
     return DIRECTORY.format(dialect=name) + "".join(TEAM.format(me=me(row)) for row in ROWS if dialect(row) == name)
 
 
-@pytest.fixture(scope="module")
-def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("quirks"), [WORKSPACE, *map(directory, DIALECTS), IMPATIENT]) as running:
-        yield running
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def acme(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with database(request) as url:
+        files = [WORKSPACE, *map(directory, DIALECTS), IMPATIENT]
+        with served(tmp_path_factory.mktemp("quirks"), files, url) as running:
+            yield running
 
 
 def test_no_row_is_left_out() -> None:

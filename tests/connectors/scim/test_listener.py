@@ -134,5 +134,5 @@ def test_what_was_forgiven_counts_though_the_request_is_refused() -> None:
     ada = client.user("ada")
     answer = client.patch(f"/Users/{ada}", op("Replace", "active", "False"), op("add", "active", "perhaps"))
     assert (answer.status, set(answer.leniencies)) == (400, {"op-case", "boolean-text"})
-    twice = client.post("/Users", {"userName": "ADA"})
+    twice = client.post("/Users", {"userName": "ADA@acme.com"})
     assert (twice.status, twice.leniencies) == (409, ("missing-schemas",))
