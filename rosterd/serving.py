@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 
 from reconciler.errors import StoreError
 from rosterd import logs
@@ -20,9 +20,11 @@ from rosterd.daemon.daemon import Daemon
 from rosterd.http.api.app import api
 from rosterd.http.api.ports import Outside
 from rosterd.http.app import application
+from rosterd.http.metrics import route, timed
 from rosterd.http.server import Server, loopback, shown
 from rosterd.http.tokens import StoredTokens
 from rosterd.logs import logger
+from rosterd.metrics import CONTENT_TYPE, Metrics, intervals_of
 from rosterd.ports import now
 from rosterd.settings import ConfigError, load
 from rosterd.settings.model import Settings
@@ -50,7 +52,10 @@ async def serve(settings: Settings, store: Store, sock: socket.socket, listening
     state = State(store, daemon)
     reloading = Reloading(daemon, telling)
     stop = threading.Event()
-    server = Server(application(telling.endpoint, state.why_not, [_operators(daemon, store, reloading, stop)]))
+    metrics = Metrics(store, lambda: intervals_of(daemon.settings))
+    scim = timed(telling.endpoint, metrics.answered.note)
+    more = [_operators(daemon, store, reloading, stop), *_watching(settings, metrics)]
+    server = Server(application(scim, state.why_not, more))
     ends = _signals(reloading)
     _warn(sock)
     await daemon.start()
@@ -126,6 +131,19 @@ class Reloading:
         except StoreError as error:
             stays = "the configuration was read again, and the old one stays in force"
             log.error("configuration_refused", message=f"{stays}: {error}", code=error.code)
+
+
+def _watching(settings: Settings, metrics: Metrics) -> list[BaseRoute]:
+    """The routes for whoever watches over this process.
+
+    Raises:
+        Refused: a secret is missing.
+    """
+    if settings.http.metrics == "off":
+        return []
+    secret = settings.http.metrics_token
+    token = None if secret is None or settings.http.metrics != "token" else secret.reveal()
+    return [route(metrics.text, CONTENT_TYPE, token)]
 
 
 def _read_again(before: Settings) -> Settings:

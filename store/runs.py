@@ -20,6 +20,7 @@ from store.gauges import tallied
 from store.history import opened
 from store.leases import Held
 from store.mirror import directory_row, lock_directory
+from store.totals import add_killed, add_up
 
 BATCH = 1000  # actions in one transaction
 CAUSES = 100  # clusters that a report names
@@ -53,9 +54,12 @@ class RunTasks:
         self._second, self._planned_only = bool(report.of), report.planned_only
         with self._store.write() as connection:
             directory_row(connection, self._policy.directory)
+            lock_directory(connection, self._policy.directory)
             sql = "SELECT id FROM run WHERE directory = :d AND state = 'running'"
-            for (killed,) in rows(connection, sql, d=self._policy.directory):
+            left = rows(connection, sql, d=self._policy.directory)
+            for (killed,) in left:
                 tallied(connection, killed, self._now())
+            add_killed(connection, self._policy.directory, len(left))
             connection.execute(
                 text("UPDATE run SET state = 'failed', ended = :now WHERE directory = :d AND state = 'running'"),
                 {"d": self._policy.directory, "now": self._now()},
@@ -209,6 +213,7 @@ class RunTasks:
             lock_directory(connection, self._policy.directory)
             self._lease.check(connection, self._now())  # a run that was overtaken was ended by the one that did it
             tallied(connection, self._run, report.ended or self._now())
+            add_up(connection, report)
             if not report.planned_only and report.trigger != "undo":  # what is undone waits for other news
                 connection.execute(
                     text(

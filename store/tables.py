@@ -11,13 +11,17 @@ runs:       run, action, lease
 safety:     run_tally, decision, refusal, health
 scim:       scim_resource, scim_email, scim_member, scim_leniency, scim_state
 queue:      wish, turn, worker, due (in queue_tables.py)
+operations: directory_total, notice (in operation_tables.py)
 """
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, text
 from sqlmodel import Field, SQLModel
 
+import store.operation_tables
 import store.queue_tables  # noqa: F401 - all tables are known to whoever knows these
 from store.columns import Id
+
+_HELD = text("state = 'held'")
 
 
 class Directory(SQLModel, table=True):
@@ -267,7 +271,11 @@ class ActionRecord(SQLModel, table=True):
     """One action of a run's plan and its outcome; `before` and `after` are JSON objects."""
 
     __tablename__ = "action"
-    __table_args__ = (Index("action_person", "external_id"),)
+    __table_args__ = (
+        Index("action_person", "external_id"),
+        # What is held waits for somebody: it is looked for often, and there is little of it.
+        Index("action_held", "run", "step", "evidence", sqlite_where=_HELD, postgresql_where=_HELD),
+    )
     run: str = Field(primary_key=True, sa_type=Id)
     step: int = Field(primary_key=True)
     n: int = Field(primary_key=True)

@@ -17,6 +17,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 import connectors
+from connectors.base import SecretRef, complaint
 from rosterd.settings.values import (
     OFF,
     Cron,
@@ -63,6 +64,20 @@ class HttpSettings(Section):
         description="what setup pages show to an IT admin; ROSTERD_HTTP__PUBLIC_URL overrides it",
         examples=["https://sync.example.com"],
     )
+    metrics: Literal["open", "token", "off"] = Field(
+        default="open", description="who may read /metrics: open (whoever reaches it) | token | off"
+    )
+    metrics_token: SecretRef | None = Field(
+        default=None, description='with metrics = "token": what Prometheus sends as its bearer token',
+        examples=[{"env": "ROSTERD_METRICS_TOKEN"}],
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _token_for_metrics(self) -> Self:
+        if self.metrics == "token" and self.metrics_token is None:
+            fix = 'write metrics_token = { env = "ROSTERD_METRICS_TOKEN" }'
+            raise complaint("no_metrics_token", 'metrics = "token" needs metrics_token', fix)
+        return self
 
 
 class DaemonSettings(Section):

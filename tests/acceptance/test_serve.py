@@ -97,6 +97,31 @@ def test_a_missing_secret_is_an_error_before_anything_listens(tmp_path: Path) ->
     assert result.json["error"]["code"] == "missing_secret"
 
 
+def test_what_it_did_is_in_its_metrics_after_a_restart_too(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, "okta") as acme:
+        for _ in range(2):
+            with serving(acme) as daemon:
+                eventually(lambda: runs(acme) and runs(acme)[0]["state"] == "succeeded")
+                answer = daemon.client().get("/metrics")
+                assert daemon.stop().code == 0
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert 'rosterd_runs_total{state="succeeded"} 1.0' in answer.text
+        assert 'rosterd_directory_complete_age_seconds{directory="okta"}' in answer.text
+        assert "process_resident_memory_bytes" in answer.text
+
+
+def test_metrics_for_who_has_the_token(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, "okta") as acme:
+        text = acme.file.read_text(encoding="utf-8")
+        keys = '[http]\nmetrics = "token"\nmetrics_token = { env = "SCRAPE" }\n'
+        acme.file.write_text(keys + text, encoding="utf-8")
+        acme.environment["SCRAPE"] = "let-me-see"
+        with serving(acme) as daemon:
+            client = daemon.client()
+            assert client.get("/metrics").status_code == 401
+            assert client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}).status_code == 200
+
+
 def test_the_log_is_json_when_asked_for_and_holds_no_secret(tmp_path: Path) -> None:
     with rehearsal(tmp_path, "okta") as acme:
         secrets = [text for name, text in acme.environment.items() if not name.startswith("ROSTERD_")]

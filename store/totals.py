@@ -1,0 +1,143 @@
+"""What the runs of each directory added up to, kept in the transaction that ends a run: metrics and notifications read
+one row of each directory, whatever number of runs there were, and retention takes nothing away from it.
+"""
+
+from bisect import bisect_left
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, text
+
+from reconciler.plan import Step
+from reconciler.report import Report
+from store.database import rows
+
+BUCKETS = (1, 5, 15, 60, 300, 900, 1800, 3600, 14400, 86400)  # seconds
+WELL = ("succeeded", "held")  # states of a run with which nothing is wrong
+KILLED = "killed"
+
+
+class Latencies(msgspec.Struct):
+    """How long leavers took, as a histogram: `counts` by BUCKETS, the last one for whatever took longer."""
+
+    counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """One more."""
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.seconds += seconds
+
+
+class Totals(msgspec.Struct, omit_defaults=True):
+    """Of one directory, since its first run in this store. `actions` by kind and state; `last` is its last run.
+
+    `wrong_since`: when the first of the runs in a row began that did not go well; `was_wrong_since`: of the row before
+    that, which is over. "": none.
+    """
+
+    runs: dict[str, int] = {}
+    actions: dict[str, dict[str, int]] = {}
+    failures: dict[str, int] = {}
+    action_failures: dict[str, int] = {}
+    requests: int = 0
+    retries: int = 0
+    throttled_seconds: float = 0.0
+    leavers: Latencies = msgspec.field(default_factory=Latencies)
+    workspace: str = ""
+    last: str = ""
+    last_state: str = ""
+    last_error: str = ""
+    wrong_since: str = ""
+    was_wrong_since: str = ""
+
+
+def totals_in(connection: Connection) -> dict[str, Totals]:
+    """The totals of every directory that ever ran."""
+    found = rows(connection, "SELECT directory, body FROM directory_total")
+    return {directory: _totals(body) for directory, body in found}
+
+
+def add_up(connection: Connection, report: Report) -> None:
+    """Adds an ended run to the totals of its directory, whose row the transaction has locked. Plans are none."""
+    if report.planned_only:
+        return
+    totals = _kept(connection, report.directory)
+    _count(totals.runs, report.state)
+    if report.error is not None:
+        _count(totals.failures, report.error["code"])
+    totals.requests += report.transport.requests
+    totals.retries += report.transport.retries
+    totals.throttled_seconds += report.transport.throttled_seconds
+    _actions(connection, totals, report)
+    _leavers(connection, totals, report)
+    _how_it_went(totals, report)
+    _keep(connection, report.directory, totals)
+
+
+def add_killed(connection: Connection, directory: str, number: int) -> None:
+    """Adds runs that ended without a report."""
+    if number:
+        totals = _kept(connection, directory)
+        _count(totals.runs, KILLED, number)
+        _keep(connection, directory, totals)
+
+
+def _how_it_went(totals: Totals, report: Report) -> None:
+    totals.workspace, totals.last, totals.last_state = report.workspace, report.run, report.state
+    totals.last_error = report.error["message"] if report.error is not None else ""
+    if report.of:
+        return  # an approval says nothing about the directory
+    if report.state not in WELL:
+        totals.wrong_since = totals.wrong_since or report.began
+    elif totals.wrong_since:
+        totals.was_wrong_since, totals.wrong_since = totals.wrong_since, ""
+
+
+def _actions(connection: Connection, totals: Totals, report: Report) -> None:
+    found = rows(connection, "SELECT step, state, number FROM run_tally WHERE run = :run", run=report.run)
+    for step, state, number in found:
+        _count(totals.actions.setdefault(Step(step).kind, {}), state, number)
+    if report.counts.failed:
+        sql = "SELECT code, count(*) FROM action WHERE run = :run AND state = 'failed' GROUP BY code"
+        for code, number in rows(connection, sql, run=report.run):
+            _count(totals.action_failures, code, number)
+
+
+def _leavers(connection: Connection, totals: Totals, report: Report) -> None:
+    """Who left the directory, from when the mirror had it: the request that told it, or the read that saw it."""
+    if not report.counts.deactivate or report.ended is None:
+        return
+    found = rows(
+        connection,
+        "SELECT m.changed_at FROM action a JOIN mirror_user m ON m.directory = :d AND m.external_id = a.external_id"
+        " WHERE a.run = :run AND a.step = :step AND a.state = 'applied'"
+        " AND a.evidence IN ('tombstone', 'status', 'absence')",
+        d=report.directory, run=report.run, step=int(Step.DEACTIVATE),
+    )  # fmt: skip
+    ended = datetime.fromisoformat(report.ended)
+    for (changed,) in found:
+        totals.leavers.add(max(0.0, (ended - datetime.fromisoformat(changed)).total_seconds()))
+
+
+def _count(counts: dict[str, int], key: str, number: int = 1) -> None:
+    counts[key] = counts.get(key, 0) + number
+
+
+def _kept(connection: Connection, directory: str) -> Totals:
+    found = rows(connection, "SELECT body FROM directory_total WHERE directory = :d", d=directory)
+    return _totals(found[0][0]) if found else Totals()
+
+
+def _totals(body: str) -> Totals:
+    return msgspec.json.decode(body, type=Totals)
+
+
+def _keep(connection: Connection, directory: str, totals: Totals) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO directory_total (directory, body) VALUES (:d, :body)"
+            " ON CONFLICT (directory) DO UPDATE SET body = excluded.body"
+        ),
+        {"d": directory, "body": msgspec.json.encode(totals).decode()},
+    )

@@ -1,0 +1,141 @@
+"""What /metrics shows: what the store knows, once for all processes, and what this process answered."""
+
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from reconciler.errors import StoreError
+from reconciler.policy import Limit
+from rosterd import metrics as module
+from rosterd.metrics import FRESH, Answered, Metrics, Stored, of_directories, of_runs
+from store import Store
+from store.measured import Measured, Reading, measured
+from store.totals import BUCKETS, Totals
+from tests.builders import DIRECTORY, Directory, policy, sync
+
+NOON = "2026-11-28T12:00:00.000Z"
+
+
+def shown(metrics: Metrics) -> dict[tuple[str, ...], float]:
+    """Every sample by its name and the values of its labels."""
+    families = text_string_to_metric_families(metrics.text().decode())
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in families for sample in family.samples
+    }  # fmt: skip
+
+
+def test_a_store_with_a_history(store: Store) -> None:
+    directory = Directory("ada", "bob", "cyd", "dan")
+    held = policy(limits={"deactivate": Limit(count=2)})
+    sync(store, directory, held)
+    directory.suspend("bob")
+    sync(store, directory, held)
+    directory.suspend("cyd", "dan")
+    sync(store, directory, held)
+    found = shown(Metrics(store, lambda: {DIRECTORY: 900.0, "new": 60.0}))
+    assert found["rosterd_store_up",] == 1
+    assert found["rosterd_runs_total", "succeeded"] == 2
+    assert found["rosterd_runs_total", "held"] == 1
+    assert found["rosterd_actions_total", "deactivate", "applied"] == 1
+    assert found["rosterd_actions_total", "deactivate", "held"] == 2
+    assert found["rosterd_directory_held_actions", DIRECTORY] == 2
+    assert found["rosterd_directory_held_groups", DIRECTORY] == 1
+    assert found["rosterd_leaver_latency_seconds_count",] == 1
+    assert found["rosterd_leaver_latency_seconds_bucket", "+Inf"] == 1
+    assert found["rosterd_directories", "healthy"] == 1
+    assert found["rosterd_directories", "never"] == 1
+    assert found["rosterd_directory_interval_seconds", DIRECTORY] == 900
+    assert 0 <= found["rosterd_directory_complete_age_seconds", DIRECTORY] < 600
+    assert found["rosterd_database_bytes",] > 0
+
+
+def test_a_restart_and_a_second_process_show_the_same(store: Store) -> None:
+    sync(store, Directory("ada"))
+    one, other = (shown(Metrics(store, lambda: {DIRECTORY: 900.0})) for _ in range(2))
+    counted = {name: value for name, value in one.items() if name[0].startswith(("rosterd_runs", "rosterd_actions"))}
+    assert counted
+    assert counted.items() <= other.items()
+
+
+def test_what_is_not_configured_any_more_is_no_series_that_alerts() -> None:
+    found = measured_with({"old": Reading("failing", 7, NOON), "acme": Reading("healthy", 0, NOON)})
+    samples = [sample for family in of_directories(found, {"acme": 60.0}, NOON) for sample in family.samples]
+    assert not any(sample.labels.get("directory") == "old" for sample in samples)
+    assert sum(s.value for s in samples if s.name == "rosterd_directories") == 1
+
+
+def measured_with(readings: dict[str, Reading]) -> Measured:
+    return Measured({}, (), readings, {}, 0.0, {}, (), {}, 0)
+
+
+def test_the_store_is_asked_once_in_a_while_however_many_scrape(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    clock = [100.0]
+
+    def counting(store: Store, now: str) -> Measured:
+        asked.append(now)
+        return measured_with({})
+
+    monkeypatch.setattr(module, "measured", counting)
+    from store import open_store
+
+    store = open_store(sqlite_url)
+    stored = Stored(store, dict, clock=lambda: clock[0], moment=lambda: NOON)
+    for seconds in (0.0, FRESH / 2, FRESH / 4, FRESH / 2):
+        clock[0] += seconds
+        list(stored.collect())
+    store.close()
+    assert len(asked) == 2
+
+
+def test_a_store_that_refuses_is_a_metric_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(_store: Store, _now: str) -> Measured:
+        raise StoreError("the store refused: disk I/O error")
+
+    monkeypatch.setattr(module, "measured", refusing)
+    found = shown(Metrics(store, dict))
+    assert found["rosterd_store_up",] == 0
+    assert not any(name[0].startswith("rosterd_runs") for name in found)
+
+
+def test_latencies_add_up_over_directories() -> None:
+    one, other = Totals(), Totals()
+    one.leavers.add(0.5)
+    other.leavers.add(10.0)
+    other.leavers.add(1e9)
+    (family,) = [family for family in of_runs([one, other]) if family.type == "histogram"]
+    buckets = [s.value for s in family.samples if s.name.endswith("_bucket")]
+    assert buckets == [1, 1, *[2] * (len(BUCKETS) - 2), 3]
+
+
+def test_the_help_says_from_when_a_leaver_is_timed(store: Store) -> None:
+    text = Metrics(store, dict).text().decode()
+    assert "# HELP rosterd_leaver_latency_seconds From when a leaver was known" in text
+
+
+@pytest.mark.parametrize(("method", "shown"), [("GET", "GET"), ("PATCH", "PATCH"), ("BREW", "other")])
+def test_a_clients_method_makes_no_series_of_its_own(method: str, shown: str) -> None:
+    registry = CollectorRegistry()
+    answered = Answered(registry)
+    for _ in range(2):
+        answered.note(method, 200, 0.003)
+    labels = {"method": shown, "status": "200"}
+    assert registry.get_sample_value("rosterd_scim_requests_total", labels) == 2
+    assert registry.get_sample_value("rosterd_scim_request_seconds_bucket", {"method": shown, "le": "0.005"}) == 2
+
+
+def test_a_thousand_directories_are_a_bounded_number_of_series() -> None:
+    names = [f"directory-{number}" for number in range(1000)]
+    found = measured_with({name: Reading("failing", 3, NOON) for name in names})
+    samples = [s for family in of_directories(found, dict.fromkeys(names, 900.0), NOON) for s in family.samples]
+    assert len(samples) <= 1000 * 6 + 10
+    totals = [msgspec.convert({"failures": {"unavailable": 1}, "runs": {"blocked": 1}}, Totals) for _ in names]
+    assert len([s for family in of_runs(totals) for s in family.samples]) < 40
+
+
+def test_measuring_is_what_the_collector_asks(store: Store) -> None:
+    assert measured(store, NOON).totals == {}
