@@ -12,14 +12,14 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute
 
 from reconciler.errors import StoreError
 from rosterd import logs
 from rosterd.daemon.daemon import Daemon
 from rosterd.http.api.app import api
 from rosterd.http.api.ports import Outside
-from rosterd.http.app import application
+from rosterd.http.app import App, application
 from rosterd.http.metrics import route, timed
 from rosterd.http.server import Server, loopback, shown
 from rosterd.http.tokens import StoredTokens
@@ -54,8 +54,8 @@ async def serve(settings: Settings, store: Store, sock: socket.socket, listening
     stop = threading.Event()
     metrics = Metrics(store, lambda: intervals_of(daemon.settings))
     scim = timed(telling.endpoint, metrics.answered.note)
-    more = [_operators(daemon, store, reloading, stop), *_watching(settings, metrics)]
-    server = Server(application(scim, state.why_not, more))
+    operators = _operators(daemon, store, reloading, stop)
+    server = Server(application(scim, state.why_not, _watching(settings, metrics), api=operators))
     ends = _signals(reloading)
     _warn(sock)
     await daemon.start()
@@ -75,7 +75,7 @@ async def serve(settings: Settings, store: Store, sock: socket.socket, listening
         await telling.close()
 
 
-def _operators(daemon: Daemon, store: Store, reloading: "Reloading", stop: threading.Event) -> Mount:
+def _operators(daemon: Daemon, store: Store, reloading: "Reloading", stop: threading.Event) -> App:
     """The REST API."""
     outside = Outside(lambda: daemon.settings, store, daemon.queue, reloading.now, stop)
 
@@ -83,7 +83,7 @@ def _operators(daemon: Daemon, store: Store, reloading: "Reloading", stop: threa
         with store.write() as connection:
             used(connection, tokens, now())
 
-    return Mount("/api", app=api(outside, StoredTokens(finder(store)), note))
+    return api(outside, StoredTokens(finder(store)), note)
 
 
 class Reloading:

@@ -41,6 +41,13 @@ def due_times(store: Store) -> dict[str, tuple[str, str]]:
     return {row.directory: (row.at, row.basis) for row in found}
 
 
+def next_time(store: Store, directory: str) -> str | None:
+    """When a directory is run next by its schedule; None when no daemon has reckoned it yet."""
+    with store.read() as connection:
+        found = scalar(connection, "SELECT at FROM due WHERE directory = :d", d=directory)
+    return None if found is None else str(found)
+
+
 def due_time(connection: Connection, directory: str) -> str:
     """When a directory is run next."""
     return str(scalar(connection, "SELECT at FROM due WHERE directory = :d", d=directory))

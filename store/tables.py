@@ -254,7 +254,12 @@ class Run(SQLModel, table=True):
     mirror was planned under which policy, `managed` how many members limits were measured against."""
 
     __tablename__ = "run"
-    __table_args__ = (Index("run_directory", "directory", "began"),)
+    __table_args__ = (
+        Index("run_directory", "directory", "began"),
+        Index("run_began", "began", "id"),
+        Index("run_workspace", "workspace", "began"),
+        Index("run_state", "state", "directory", "began"),
+    )
     id: str = Field(primary_key=True, sa_type=Id)
     workspace: str = Field(sa_type=Id)
     directory: str = Field(sa_type=Id)

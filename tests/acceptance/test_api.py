@@ -69,7 +69,9 @@ def test_a_run_is_asked_for_followed_and_read(served: Served) -> None:
     holds(report, REPORT)
     assert (report["trigger"], report["state"], report["counts"]["held"]) == ("api", "held", 3)
     assert report == acme.here("report", over["run"], "--json").json
-    assert asking.get("/directories/okta").json()["held"] == 3
+    okta = asking.get("/directories/okta").json()
+    assert (okta["held"], okta["health"]["state"]) == (3, "healthy")
+    assert okta["schedule"]["next"] > report["began"]
 
 
 def test_what_is_held_is_approved_by_its_digest(served: Served) -> None:
@@ -139,7 +141,9 @@ def test_a_token_ends_within_a_second_and_is_nowhere(served: Served) -> None:
 
 def test_a_daemon_that_ends_lets_go_of_those_who_follow(served: Served) -> None:
     acme, daemon, asking = served
-    acme.simulators["okta"].stop()
+    acme.simulators["okta"].stop()  # so that a run takes long
+    acme.file.write_text('[daemon]\nstop_within = "1s"\n' + acme.file.read_text(encoding="utf-8"), encoding="utf-8")
+    assert asking.post("/reload").status_code == 200
     asked = asking.post("/directories/okta/sync").json()["request"]
     with asking.stream("GET", f"/requests/{asked}", headers={"Accept": "text/event-stream"}) as events:
         lines = events.iter_lines()

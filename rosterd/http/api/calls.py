@@ -17,10 +17,13 @@ from rosterd.http.api.ports import Outside
 from rosterd.http.api.problems import MEDIA_TYPE, Refusal
 from rosterd.http.api.shapes import body_of
 from rosterd.http.ports import Grant
+from rosterd.logs import logger
 from rosterd.settings.model import DirectorySettings, Settings
 from rosterd.tokens import Scope
 from store.database import Store
 from store.runs import report_of
+
+log = logger("rosterd.http")
 
 REF = "#/components/schemas/{name}"
 NO_NUL = r"^[^\x00]*$"  # SQLite takes what follows for the end of the text, PostgreSQL refuses it
@@ -112,6 +115,8 @@ def operating(call: Annotated[Call, Depends(calling)]) -> None:
     if call.grant.scope != "operate":
         raise Refusal(403, "read_only", "this token only reads",
                       fix="make one that operates: rosterd admin-token create --scope operate")  # fmt: skip
+    asked = f"{call.request.method} {call.request.scope['route'].path_format}"  # no names: they are of people
+    log.info("operator_asked", message=f"{call.by} asks: {asked}", by=call.by, request=asked)
 
 
 Called = Annotated[Call, Depends(calling)]

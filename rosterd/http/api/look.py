@@ -27,6 +27,7 @@ from rosterd.ports import now
 from rosterd.settings.model import DirectorySettings
 from rosterd.tokens import state, tokens
 from store.decisions import held_clusters
+from store.due import next_time
 from store.health import health_of
 from store.leases import stamp
 from store.runs import actions_of, actions_page, reports
@@ -74,11 +75,12 @@ def _directory(call: Call, found: DirectorySettings) -> Directory:
     health = health_of(call.store, found.id)
     holding = reports(call.store, directory=found.id, workspace=found.workspace, state="held", limit=MOST_HELD)
     every = None if found.every is None else found.every.total_seconds()
+    schedule = Schedule(every, found.cron, found.verify_every.total_seconds(), next_time(call.store, found.id))
     moment = now()
     kept = tokens(call.store, found.id) if found.kind == "scim" else []
     return Directory(
-        found.id, found.workspace, found.kind, Schedule(every, found.cron, found.verify_every.total_seconds()), health,
-        health.last_complete, sum(report.counts.held for report in holding),
+        found.id, found.workspace, found.kind, schedule, health, health.last_complete,
+        sum(report.counts.held for report in holding),
         tuple(TokenState(each.id, each.label, state(each, moment), each.created, each.expires, each.last_used)
               for each in kept),
     )  # fmt: skip

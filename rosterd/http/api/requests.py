@@ -112,7 +112,10 @@ async def _following(call: Call, found: Wish) -> AsyncIterator[bytes]:
         said = time.monotonic()
         while not found.over and not call.outside.stop.is_set():
             await asyncio.sleep(LOOK)
-            known, found = found, await _look(call, found.id)
+            try:
+                known, found = found, await _look(call, found.id)
+            except RunError:  # the store refuses just now: the client asks again (and its day may be over)
+                return
             if found != known:
                 yield _event(found)
             elif time.monotonic() - said > STILL:

@@ -20,11 +20,12 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
 class Schedule(msgspec.Struct, frozen=True):
     """When a directory is read (`every` or `cron`; one that tells has neither) and compared whole. Seconds, and cron in
-    UTC."""
+    UTC. `next` is when the daemon runs it next."""
 
     every: float | None
     cron: str | None
     verify_every: float
+    next: str | None
 
 
 class TokenState(msgspec.Struct, frozen=True):

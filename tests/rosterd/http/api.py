@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from starlette.routing import Mount
 
 from reconciler.report import Report
 from rosterd.daemon.queue import Queue
@@ -103,7 +102,7 @@ class Acme:
                 gate = api(self.outside, StoredTokens(finder(self.store)), used or (lambda _ids: None))
                 if rate is not None:
                     gate._rate = rate  # type: ignore[attr-defined]
-                made.append(Server(application(None, _fine, [Mount("/api", app=gate)])))
+                made.append(Server(application(None, _fine, api=gate)))
                 ready.set()
                 await made[0].serve([sock])
 

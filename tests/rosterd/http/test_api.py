@@ -10,7 +10,9 @@ from jsonschema import Draft202012Validator
 
 from rosterd.http.api.app import routed
 from rosterd.http.api.ports import Outside
+from rosterd.ports import now
 from store import open_store
+from store.leases import give_back, take
 from tests.rosterd.http.api import Acme
 
 NAMES = ("ada", "bob", "cyd", "dan", "eve", "fay")
@@ -141,8 +143,16 @@ SCIM_TOKEN = "rosterd_aaaaaa_" + "a" * 43
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer x", f"Bearer {SCIM_TOKEN}", "Basic YTpi"])
 def test_without_a_valid_token_there_is_nothing_to_see(acme: Acme, authorization: str) -> None:
-    for path in ("/directories", "/nothing", ""):
-        answer = httpx.get(f"{acme.address}/api/v1{path}", headers={"Authorization": authorization}, trust_env=False)
+    for path in (
+        "/api/v1/directories",
+        "/api/v1/nothing",
+        "/api/v1",
+        "/api/",
+        "/api",
+        "/api/%0A",
+        "/api/v1/runs/../runs",
+    ):
+        answer = httpx.get(f"{acme.address}{path}", headers={"Authorization": authorization}, trust_env=False)
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -174,6 +184,8 @@ REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("GET", "/runs/%00", {}, 422, "invalid"),
     ("GET", "/workspaces/acme/members?email=%00", {}, 422, "invalid"),
     ("GET", "/runs/%ff%fe", {}, 404, "unknown_run"),
+    ("GET", "/runs/%0A", {}, 404, "unknown_run"),
+    ("GET", "/%0A", {}, 404, "not_found"),
     ("GET", f"/runs/{'x' * 1000}", {}, 422, "invalid"),
     ("GET", "/requests/nobody", {}, 404, "unknown_request"),
     ("GET", "/requests/nobody?wait=3600", {}, 422, "invalid"),
@@ -246,6 +258,18 @@ def test_refusals_are_those_of_the_command(acme: Acme) -> None:
         "people are added to acme in the directories okta, told: new@acme.com cannot be invited by hand"
     )
     assert said["fix"].startswith("add them in okta or told")
+
+
+def test_a_workspace_that_another_run_holds_is_a_conflict_for_now(acme: Acme) -> None:
+    held = take(acme.store, "acme", "another", now())
+    try:
+        digest = ask(acme, "GET", "/runs/{run}/held").json()["digest"] or "sha256:0"
+        answer = ask(acme, "POST", "/runs/{run}/reject", json={"digest": digest})
+        assert answer.status_code == 409
+        if answer.json()["code"] != "nothing_held":  # another test approved it
+            assert (answer.json()["code"], answer.headers["retry-after"]) == ("workspace_busy", "5")
+    finally:
+        give_back(acme.store, held)
 
 
 def test_what_was_sent_is_not_repeated(acme: Acme) -> None:
