@@ -130,7 +130,7 @@ def _later(now: str) -> str:
 
 def stamp(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, of one width."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def dead(where: str, pid: int) -> bool:

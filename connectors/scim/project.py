@@ -37,7 +37,10 @@ class Projection(Frozen, frozen=True):
 
     def of(self, resource: Mapping[str, Any]) -> dict[str, Any]:
         """The resource as this client sees it. `schemas` and what else is always returned stay."""
-        shown = {name: value for name, value in resource.items() if name not in _NEVER[self.kind]}
+        hidden = _NEVER[self.kind]
+        shown = {**resource} if hidden.isdisjoint(resource) else {
+            name: value for name, value in resource.items() if name not in hidden
+        }  # fmt: skip
         if self.only is None and not self.excluded:
             return shown
         kept = shown if self.only is None else _picked(shown, self.only)

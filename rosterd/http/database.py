@@ -4,8 +4,7 @@ Quick reads share one thread: more of them only take the interpreter from each o
 a read with one thread, 250 with two or four). What may take long has threads of its own, so that nothing waits for it.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Connection
@@ -14,12 +13,16 @@ from connectors.scim.listener import Response
 from reconciler.model import Frozen
 from reconciler.policy import Policy
 from rosterd.http.ports import Work
-from store.database import Store
+from rosterd.http.turns import Turns
+from store.database import Store, translated
 from store.readers import Readers
 from store.scim.resources import DirectoryResources
-from store.scim.writer import Undo, Writer
+from store.scim.writer import MOST, Job, Outcome, Told, Undo, Writer
 
 SLOW_READERS = 2
+READS = 8  # quick ones that are done and answered together: the first waits for the last
+
+Asked = tuple[str, Work]
 
 
 class Kept(Frozen, frozen=True):
@@ -33,14 +36,17 @@ class StoreTransactions:
     """Implements `ports.Transactions`."""
 
     def __init__(self, store: Store, writer: Writer, kept: Mapping[str, Kept], now: Callable[[], str]) -> None:
-        self._readers, self._writer, self._kept, self._now = Readers(store), writer, kept, now
+        self._store, self._readers, self._kept, self._now = store, Readers(store), kept, now
         self._quick = ThreadPoolExecutor(1, thread_name_prefix="scim read")
         self._slow = ThreadPoolExecutor(SLOW_READERS, thread_name_prefix="scim scan")
+        self._writes: Turns[Job] = Turns(writer.submit_all, MOST)
+        self._looks: Turns[Asked] = Turns(lambda asked, told: self._begin(self._quick, asked, told), READS)
+        self._scans: Turns[Asked] = Turns(lambda asked, told: self._begin(self._slow, asked, told), 1)
 
     async def read(self, directory: str, work: Work, *, quick: bool) -> Response:
         """Does the work in a thread."""
-        threads = self._quick if quick else self._slow
-        return await asyncio.get_running_loop().run_in_executor(threads, self._read, directory, work)
+        response: Response = await (self._looks if quick else self._scans).done((directory, work))
+        return response
 
     async def write(self, directory: str, work: Work) -> Response:
         """Does the work in the writer's thread, together with what others write at the same time."""
@@ -51,7 +57,8 @@ class StoreTransactions:
                 raise Undo(response)
             return response
 
-        return await asyncio.wrap_future(self._writer.submit(job, directory=directory))
+        response: Response = await self._writes.done(Job(job, directory))
+        return response
 
     def close(self) -> None:
         """Ends the threads."""
@@ -59,9 +66,27 @@ class StoreTransactions:
         self._slow.shutdown()
         self._readers.close()
 
-    def _read(self, directory: str, work: Work) -> Response:
-        with self._readers.read() as connection:
-            return work(self._resources(connection, directory, writes=False))
+    def _begin(self, threads: ThreadPoolExecutor, asked: Sequence[Asked], told: Told) -> None:
+        threads.submit(self._read, asked, told)
+
+    def _read(self, asked: Sequence[Asked], told: Told) -> None:
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(asked):
+            outcomes += self._read_on(asked[len(outcomes) :])
+        told(outcomes)
+
+    def _read_on(self, asked: Sequence[Asked]) -> list[Outcome]:
+        """What these come to in one transaction: all of them, or as far as the first that fails, and with it the
+        transaction."""
+        outcomes: list[Outcome] = []
+        try:
+            with self._readers.read() as connection:
+                for directory, work in asked:
+                    with translated(self._store.engine):
+                        outcomes.append(Outcome(work(self._resources(connection, directory, writes=False))))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told to whoever asked
+            outcomes = [*outcomes[: len(asked) - 1], Outcome(error=error)]
+        return outcomes
 
     def _resources(self, connection: Connection, directory: str, *, writes: bool) -> DirectoryResources:
         kept = self._kept[directory]

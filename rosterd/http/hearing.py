@@ -41,7 +41,8 @@ class Ear:
         """Notes a request."""
         noted = self._heard.setdefault(grant.directory, Heard())
         noted.tokens.add(grant.id)
-        noted.leniencies.update(response.leniencies)
+        if response.leniencies:
+            noted.leniencies.update(response.leniencies)
         noted.last = self._now()
 
     async def listen(self) -> None:

@@ -26,6 +26,7 @@ class Statements:
         self.sqlite = connection.dialect.name == "sqlite"
         if self.sqlite and not connection.in_transaction():
             connection.begin()  # as the first statement would: what others commit meanwhile is not seen
+        self._driver = _sqlite(connection) if self.sqlite else None
 
     def all(self, sql: str, *given: Any) -> Sequence[Any]:
         """All rows."""
@@ -51,19 +52,23 @@ class Statements:
     def _run(self, sql: str, given: tuple[Any, ...]) -> Any:
         """A cursor, or what SQLAlchemy makes of one."""
         native, bound = _native(sql, self.sqlite), self._bound(given)
-        if not self.sqlite:
+        if self._driver is None:
             return self.connection.exec_driver_sql(native, bound)
-        driver = self.connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect says so
         try:
-            return driver.execute(native, bound)
+            return self._driver.execute(native, bound)
         except sqlite3.Error as error:
             raise DBAPIError.instance(native, bound, error, sqlite3.Error, hide_parameters=True) from error
 
     def _bound(self, given: tuple[Any, ...]) -> tuple[Any, ...]:
-        if self.sqlite and any(isinstance(one, list) for one in given):
+        if self.sqlite and list in map(type, given):
             return tuple(msgspec.json.encode(one).decode() if isinstance(one, list) else one for one in given)
         return given
+
+
+def _sqlite(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect says so
+    return driver
 
 
 @lru_cache(maxsize=4096)

@@ -5,6 +5,7 @@ tests), row by row: mirror, what was, and who is to be looked at again. The cost
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -26,7 +27,7 @@ from reconciler.model import (
     UserState,
     key,
 )
-from reconciler.policy import Policy, described, match_key
+from reconciler.policy import AttributeMapping, Policy, described, match_key
 from store.bindings import rebind
 from store.mirror import directory_row
 from store.pending import mark_below
@@ -47,8 +48,12 @@ _EDGE_WAS = (
 
 def basis(policy: Policy) -> str:
     """Stands for what a policy reads of a resource: a mirror of another basis is made anew."""
-    read = [_FORM, policy.match, sorted(policy.read_attributes), policy.attributes]
-    return blake2b(_encode(read), digest_size=16).hexdigest()
+    return _basis(policy.match, policy.read_attributes, policy.attributes)
+
+
+@lru_cache(maxsize=1024)
+def _basis(match: str, read: frozenset[str], mapped: tuple[AttributeMapping, ...]) -> str:
+    return blake2b(_encode([_FORM, match, sorted(read), mapped]), digest_size=16).hexdigest()
 
 
 def deriving(of: str) -> str:
@@ -64,7 +69,6 @@ class Absorption:
         self._connection, self._policy, self._now = connection, policy, now
         self._directory = policy.directory
         self._run = Statements(connection)
-        self._names = {key(ref) for ref in policy.refs} | set(policy.refs)
         self._leaving: dict[str, list[str]] = {}
         self._mark = 0  # the generation; 0: nothing has changed yet
 
@@ -244,12 +248,9 @@ class Absorption:
 
     def _rebind(self, group: str, called: Iterable[str]) -> None:
         """Configured names may mean another group now; most groups are called by none."""
+        names = {key(ref) for ref in self._policy.refs} | set(self._policy.refs)
         bound = "SELECT 1 FROM binding WHERE directory = ? AND group_id = ?"
-        if (
-            group in self._names
-            or any(key(name) in self._names for name in called)
-            or self._run.one(bound, self._directory, group)
-        ):
+        if group in names or any(key(name) in names for name in called) or self._run.one(bound, self._directory, group):
             concerned = rebind(self._connection, self._policy)
             mark_below(self._connection, self._directory, concerned, self._mark)
 
