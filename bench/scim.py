@@ -5,7 +5,7 @@ way; what is about one group comes over one. The client (bench/callers.py) is a 
 too, so that one sees that it was not what was measured. The floor (bench/scim_servers.py) is a bare ASGI application
 under the same uvicorn that inserts the body durably, or selects a body by its key. Rounds of both take turns, and the
 medians count. Everything is measured with the loop as in life, which reconciles what was told meanwhile; writes also
-with a loop that is never woken.
+with a loop that runs nothing.
 """
 
 import argparse
@@ -307,7 +307,7 @@ def _measure(measuring: Measuring, daemon: Running) -> None:
         )  # fmt: skip
     live = measuring.writes(daemon)
     site.settle()
-    with running(site.folder, SERVERS, "never_woken", "--config", "idle.toml", "serve") as idle:
+    with running(site.folder, SERVERS, "idle", "--config", "idle.toml", "serve") as idle:
         alone = measuring.writes(idle, ", loop idle")
     for what, with_loop, without in zip(("POST user", "PATCH user"), live, alone, strict=True):
         bench.add(f"{what}: share of the CPU that the loop takes", max(0.0, 1 - without / with_loop), "")

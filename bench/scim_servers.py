@@ -1,4 +1,4 @@
-"""What bench/scim.py drives, each in a process: `rosterd serve` as it is or with a loop that is never woken; and
+"""What bench/scim.py drives, each in a process: `rosterd serve` as it is or with a loop that runs nothing; and
 the floor, the least that a server can do in the same place: ASGI under uvicorn, one statement of SQLite.
 """
 
@@ -71,13 +71,13 @@ def _port(process: "subprocess.Popen[str]", said: Path) -> int:
     raise RuntimeError(f"a server did not start: {said.read_text()}")
 
 
-def never_woken(arguments: list[str]) -> None:
-    """The command with a daemon that nobody wakes: what requests cost alone."""
+def idle(arguments: list[str]) -> None:
+    """The command with a daemon that runs nothing: what requests cost alone."""
     from rosterd.cli.app import main
-    from rosterd.daemon.daemon import Daemon
+    from rosterd.daemon.workers import Workers
 
     sys.argv[1:] = arguments
-    with mock.patch.object(Daemon, "woken"), mock.patch.object(Daemon, "_left", return_value=()):
+    with mock.patch.object(Workers, "start"):
         main()
 
 
@@ -111,4 +111,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "floor":
         floor(sys.argv[2])
     else:
-        never_woken(sys.argv[2:])
+        idle(sys.argv[2:])
