@@ -44,6 +44,8 @@ class _Lines:
 
 def line(phase: str, done: int, total: int | None) -> str:
     """ "applying 2,000 of 5,000 changes"."""
+    if phase == "wait":
+        return "waiting for its turn in the daemon"
     of = "" if total is None else f" of {total:,}"
     return f"{DOING.get(phase, phase)} {done:,}{of} {COUNTED.get(phase, '')}".rstrip()
 

@@ -1,9 +1,10 @@
 """`plan` and `sync`: running directories and printing what came of it."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.report import Report
     from rosterd.settings import DirectorySettings, Settings
     from store.database import Store
+    from store.wishes import Ticket
 
 Full = Annotated[bool, typer.Option("--full", help="Compare everybody, not only those about whom something changed.")]
 
@@ -76,9 +78,15 @@ def sync(
         ),
     ] = None,
     full: Full = False,
+    here: Annotated[
+        bool, typer.Option("--here", help="Run in this process, whether or not a daemon is there to ask.")
+    ] = False,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Read directories, plan, guard, apply and report. One that fails does not stop the others.
+
+    While `rosterd serve` runs over the same store, it is asked: the run is its next one of the directory, this command
+    shows how far it is and ends with its report. Ctrl-C stops watching, not the run.
 
     Exit code 0: done, or nothing to do · 1: something failed · 3: a guard holds some changes · 4: another run holds
     the workspace.
@@ -89,20 +97,45 @@ def sync(
       rosterd sync acme-okta              one of them
       rosterd sync acme-okta --full       and compare everybody, to find drift
     """
-    from rosterd.wiring import require_secrets
+    from rosterd.asking import daemons
 
     settings = settings_of(context)
     wanted = chosen(settings, directories or [])
     if not wanted:
         say("no directory is configured: add a [[directory]] (rosterd config example)")
-    require_secrets(settings, wanted)
     with opened(settings) as store:
+        asks = wanted and not here and daemons(store)
+        runs = (_asked if asks else _made_here)(settings, store, wanted, verify=full, silent=as_json)
         if len(wanted) == 1:
-            results: list[Report | Failed] = [run(settings, store, wanted[0], verify=full, silent=as_json)]
+            results: list[Report | Failed] = [runs[0]()]
         else:
-            results = [_attempt(settings, store, each, verify=full, silent=as_json) for each in wanted]
+            results = [_attempt(store, *each, verify=full) for each in zip(wanted, runs, strict=True)]
         _print(settings, store, results, as_json=as_json, one=len(wanted) == 1)
     raise typer.Exit(sync_code(results))
+
+
+def _made_here(
+    settings: "Settings", store: "Store", wanted: "Sequence[DirectorySettings]", *, verify: bool, silent: bool
+) -> "list[Callable[[], Report]]":
+    """A run of each directory in this process."""
+    from rosterd.wiring import require_secrets
+
+    require_secrets(settings, tuple(wanted))
+    return [partial(run, settings, store, each, verify=verify, silent=silent) for each in wanted]
+
+
+def _asked(
+    _: "Settings", store: "Store", wanted: "Sequence[DirectorySettings]", *, verify: bool, silent: bool
+) -> "list[Callable[[], Report]]":
+    """A run of each directory in the daemon, which is asked for all of them at once; secrets are its business."""
+    from rosterd.asking import ask_for, follow
+
+    def following(directory: "DirectorySettings", ticket: "Ticket") -> "Report":
+        with progress(directory.id, silent=silent) as told:
+            return follow(store, ticket, directory.id, told)
+
+    tickets = ask_for(store, wanted, verify=verify)
+    return [partial(following, *each) for each in zip(wanted, tickets, strict=True)]
 
 
 def run(
@@ -151,7 +184,7 @@ def _compare(
 
 
 def _attempt(
-    settings: "Settings", store: "Store", directory: "DirectorySettings", *, verify: bool, silent: bool
+    store: "Store", directory: "DirectorySettings", made: "Callable[[], Report]", *, verify: bool
 ) -> "Report | Failed":
     from msgspec.structs import replace
 
@@ -163,7 +196,7 @@ def _attempt(
 
     began = now()
     try:
-        return run(settings, store, directory, verify=verify, silent=silent)
+        return made()
     except RunError as error:
         mode: Mode = "full" if verify else "incremental"
         report = Report("", directory.workspace, directory.id, "manual", mode, "failed", began, now(),
