@@ -25,6 +25,7 @@ from rosterd.http.server import Server, loopback, shown
 from rosterd.http.tokens import StoredTokens
 from rosterd.logs import logger
 from rosterd.metrics import CONTENT_TYPE, Metrics, intervals_of
+from rosterd.notify import Notifier
 from rosterd.ports import now
 from rosterd.settings import ConfigError, load
 from rosterd.settings.model import Settings
@@ -61,6 +62,7 @@ async def serve(settings: Settings, store: Store, sock: socket.socket, listening
     await daemon.start()
     serving = asyncio.create_task(server.serve([sock]))
     telling.start()
+    notifying = asyncio.create_task(Notifier(lambda: daemon.settings, store).keep())
     try:
         state.open = True
         listening()
@@ -71,6 +73,7 @@ async def serve(settings: Settings, store: Store, sock: socket.socket, listening
         log.info("stopping", message="stopping: what runs has a moment to end")
         server.end()
         reloading.close()
+        notifying.cancel()
         await asyncio.gather(serving, daemon.stop())
         await telling.close()
 

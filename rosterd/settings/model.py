@@ -103,6 +103,26 @@ class LogSettings(Section):
     )
 
 
+Event = Literal["held", "failed", "quarantined", "recovered", "token_expiring"]
+NOTIFIED: tuple[Event, ...] = ("held", "failed", "quarantined", "recovered", "token_expiring")
+
+
+class NotifySettings(Section):
+    """Somebody who is told what happens, each thing once."""
+
+    id: Slug = Field(description="unique; what was sent is remembered under it", examples=["on-call"])
+    url: SecretRef = Field(
+        description="a webhook that takes what Slack's take, mailto://…, or any address of apprise",
+        examples=[{"env": "NOTIFY_URL"}],
+    )
+    on: tuple[Event, ...] = Field(default=NOTIFIED, min_length=1, description="of what")
+    directories: tuple[Slug, ...] = Field(default=(), description="of these directories; empty: of all")
+    workspaces: tuple[Slug, ...] = Field(default=(), description="of these workspaces; empty: of all")
+    every: Duration = Field(
+        default=timedelta(minutes=1), description="at most one message in this time; what comes meanwhile is one more"
+    )
+
+
 class RoleAxis(Section):
     """One independent dimension of roles; a workspace may have several."""
 
@@ -359,6 +379,7 @@ class Settings(BaseSettings):
     http: HttpSettings = Field(default=HttpSettings(), description="where `rosterd serve` listens")
     daemon: DaemonSettings = Field(default=DaemonSettings(), description="how `rosterd serve` runs directories")
     log: LogSettings = Field(default=LogSettings(), description="what `rosterd serve` writes to standard error")
+    notify: tuple[NotifySettings, ...] = Field(default=(), description="who is told what happens")
     workspace: tuple[WorkspaceSettings, ...] = Field(min_length=1, description="the tenants")
     directory: tuple[DirectorySettings, ...] = Field(default=(), description="their identity sources")
 

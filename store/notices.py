@@ -1,0 +1,98 @@
+"""What targets of notifications are to be told, and were: each thing once, whatever restarts and however many look."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, text
+
+from reconciler.model import Frozen
+from store.database import Store, rows, scalar
+from store.leases import stamp
+
+FIRST_AGAIN = timedelta(seconds=30)
+LONGEST_AGAIN = timedelta(hours=1)
+KEPT = timedelta(days=90)  # after it was sent: what is so by then is told again
+
+
+class Notice(Frozen, frozen=True):
+    """Something that happened: `key` stands for it, `sentence` says it, `command` shows more."""
+
+    key: str
+    event: str
+    directory: str
+    workspace: str
+    sentence: str
+    command: str
+    at: str
+    tries: int = 0
+
+
+def enter(connection: Connection, target: str, notices: Iterable[Notice], *, wanted: frozenset[str]) -> None:
+    """Enters what is not known yet. What the target does not want is known from now on, too, and never sent: only of
+    what failed before can something recover."""
+    for each in notices:
+        connection.execute(
+            text(
+                "INSERT INTO notice (target, key, event, directory, workspace, sentence, command, at, not_before,"
+                " tries, sent_at) VALUES (:t, :key, :event, :d, :w, :sentence, :command, :at, :at, 0, :sent)"
+                " ON CONFLICT (target, key) DO NOTHING"
+            ),
+            {
+                "t": target, "key": each.key, "event": each.event, "d": each.directory, "w": each.workspace,
+                "sentence": each.sentence, "command": each.command, "at": each.at,
+                "sent": None if each.event in wanted else each.at,
+            },
+        )  # fmt: skip
+
+
+def known(connection: Connection, target: str) -> frozenset[str]:
+    """The keys of what a target was told, or is to be."""
+    return frozenset(key for (key,) in rows(connection, "SELECT key FROM notice WHERE target = :t", t=target))
+
+
+def take(store: Store, target: str, now: str, every: timedelta) -> list[Notice]:
+    """What is to be sent now, which nobody else takes meanwhile; nothing while the last message is younger than
+    `every`. Whoever takes it and dies has it taken again, a little later."""
+    moment = datetime.fromisoformat(now)
+    with store.write() as connection:
+        last = scalar(connection, "SELECT max(sent_at) FROM notice WHERE target = :t AND tries > 0", t=target)
+        if last is not None and last > stamp(moment - every):
+            return []
+        due = {"t": target, "now": now}
+        found = rows(
+            connection,
+            "SELECT key, event, directory, workspace, sentence, command, at, tries FROM notice WHERE target = :t"
+            " AND sent_at IS NULL AND not_before <= :now ORDER BY at, key",
+            **due,
+        )
+        tries = max((row[7] for row in found), default=0)
+        later = stamp(moment + again(tries))
+        connection.execute(
+            text(
+                "UPDATE notice SET tries = tries + 1, not_before = :later WHERE target = :t AND sent_at IS NULL"
+                " AND not_before <= :now"
+            ),
+            {**due, "later": later},
+        )
+    return [Notice(*row) for row in found]
+
+
+def sent(store: Store, target: str, keys: Iterable[str], now: str) -> None:
+    """These were sent, or are given up."""
+    with store.write() as connection:
+        for key in keys:
+            connection.execute(
+                text("UPDATE notice SET sent_at = :now WHERE target = :t AND key = :key"),
+                {"t": target, "key": key, "now": now},
+            )
+
+
+def forget(connection: Connection, now: str) -> None:
+    """Removes what was sent long ago."""
+    before = stamp(datetime.fromisoformat(now) - KEPT)
+    connection.execute(text("DELETE FROM notice WHERE sent_at < :before"), {"before": before})
+
+
+def again(tries: int) -> timedelta:
+    """How long after so many tries that failed the next one comes."""
+    return min(FIRST_AGAIN * 2.0 ** min(tries, 20), LONGEST_AGAIN)
