@@ -75,10 +75,25 @@ class Cause(msgspec.Struct, frozen=True):
     digest: str = ""
 
 
+class Audited(msgspec.Struct, frozen=True):
+    """What a run found that only compared: with the directory `of` that was told, how many findings of each code;
+    how many people differ in what may still be on its way, and how many a short read does not show."""
+
+    of: str
+    counts: dict[str, int] = {}
+    underway: int = 0
+    unjudged: int = 0
+
+    @property
+    def findings(self) -> int:
+        """All of them."""
+        return sum(self.counts.values())
+
+
 class Report(msgspec.Struct, frozen=True):
     """One pass of the loop. Times are RFC 3339 in UTC; phases are seconds; `managed` is how many members percentages
     were measured against; `of` is the earlier run that an approval or an undo is about;
-    `health` is the directory's after this run."""
+    `health` is the directory's after this run; `audit` is there when the run only compared."""
 
     run: str
     workspace: str
@@ -100,6 +115,7 @@ class Report(msgspec.Struct, frozen=True):
     of: str = ""
     health: Health | None = None
     error: dict[str, str] | None = None
+    audit: Audited | None = None
 
     @property
     def changes(self) -> int:

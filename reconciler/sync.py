@@ -5,6 +5,7 @@ Killed anywhere and run again, it converges: what is not applied stays pending i
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal, Protocol
 
 import msgspec
@@ -289,15 +290,14 @@ def _look_again(report: Report, policy: Policy, ports: Ports) -> tuple[str, ...]
 async def _pull(job: Job, ports: Ports) -> Complete:
     """Reads what changed where that is possible, else everything; a void cursor means everything."""
     cursor = "" if job.verify else ports.cursor()
-    if not cursor:
-        return await _read(job, ports, cursor)
-    try:
-        return await _read(job, ports, cursor)
-    except CursorExpired:
-        return await _read(job, ports, "")
+    if cursor:
+        with suppress(CursorExpired):
+            return await read(job, ports, cursor)
+    return await read(job, ports)
 
 
-async def _read(job: Job, ports: Ports, cursor: str) -> Complete:
+async def read(job: Job, ports: Ports, cursor: str = "") -> Complete:
+    """Reads what changed since a cursor, or everything, and makes it the mirror."""
     absorber = ports.absorber()
     wanted = job.policy.wanted(ports.bound(), cursor)
     try:

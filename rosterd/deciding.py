@@ -130,6 +130,11 @@ def _run(settings: Settings, store: Store, run: str) -> tuple[Report, DirectoryS
             "unknown_directory", f"run {run} is of directory {report.directory}, which is not configured any more",
             where=run, fix="what it manages is changed only while it is configured",
         )  # fmt: skip
+    if directory.audits:
+        raise CannotDecide(
+            "only_audits", f"{directory.id} only audits {directory.audits} by now, and changes nobody", where=run,
+            fix="what it made before it did stays as it is",
+        )  # fmt: skip
     if report.workspace != directory.workspace:
         raise CannotDecide(
             "other_workspace", f"run {run} was about workspace {report.workspace}, and {directory.id} feeds"

@@ -18,6 +18,7 @@ import connectors
 from connectors.base import Connector, ConnectorConfig, Expected, Finding, Opened, Refused, SecretRef
 from connectors.findings import of_error
 from reconciler.against import Comparison
+from reconciler.audit import Finding as AuditFinding
 from reconciler.errors import RunError
 from reconciler.health import age, sentence
 from reconciler.manual import Ownership
@@ -36,6 +37,7 @@ from reconciler.policy import (
 from reconciler.report import Report
 from reconciler.sync import Progress
 from rosterd import heard
+from rosterd.auditing import audit, auditing, turn
 from rosterd.comparing import compare
 from rosterd.ports import Told, as_followed, now, run_once, to_compare
 from rosterd.settings.kinds import PULLED, connector_config
@@ -74,7 +76,14 @@ class CannotSimulate(RunError):
 
 
 def policy_of(settings: Settings, directory: DirectorySettings) -> Policy:
-    """What configuration says about a directory and its workspace, as the core reads it; addresses are folded."""
+    """What configuration says about a directory and its workspace, as the core reads it; addresses are folded. One that
+    audits is read for what it is compared with."""
+    own = _policy(settings, directory)
+    told = settings.directory_named(directory.audits) if directory.audits else None
+    return own if told is None else auditing(_policy(settings, told), own)
+
+
+def _policy(settings: Settings, directory: DirectorySettings) -> Policy:
     workspace = settings.workspace_of(directory)
     domains = frozenset(key(domain) for domain in workspace.email_domains)
     return Policy(
@@ -96,6 +105,11 @@ def policy_of(settings: Settings, directory: DirectorySettings) -> Policy:
     )
 
 
+def turn_of(directory: DirectorySettings) -> str:
+    """What the runs of a directory take turns in: its workspace; those of one that audits wait only for each other."""
+    return turn(directory.id) if directory.audits else directory.workspace
+
+
 def wanted_attributes(settings: Settings, directory: DirectorySettings) -> frozenset[str]:
     """The attributes of people that configuration reads, as the vendor names them."""
     return policy_of(settings, directory).read_attributes
@@ -104,7 +118,7 @@ def wanted_attributes(settings: Settings, directory: DirectorySettings) -> froze
 def ownership_of(settings: Settings, workspace: str) -> Ownership:
     """Who owns what in a workspace: each directory that feeds it, whatever its kind."""
     found = next(each for each in settings.workspace if each.id == workspace)
-    feeding = (directory for directory in settings.directory if directory.workspace == workspace)
+    feeding = (each for each in settings.directory if each.workspace == workspace and not each.audits)
     return Ownership(
         workspace, _axes(found), _rules(found), tuple(policy_of(settings, directory) for directory in feeding)
     )
@@ -266,17 +280,37 @@ async def run_directory(
     settings: Settings, store: Store, directory: DirectorySettings, *, progress: Progress, verify: bool = False,
     apply: bool = True, trigger: str = "manual", run: str = "",
 ) -> Report:  # fmt: skip
-    """One run of one directory (ports.run_once) over a connector opened for it. Ctrl-C is heeded between batches.
+    """One run of one directory (ports.run_once) over a connector opened for it; of one that audits, an audit. Ctrl-C is
+    heeded between batches.
 
     Raises:
         RunError: it could not begin (NotPulled, Refused, WorkspaceBusy …) or the store refused.
     """
-
+    if directory.audits:
+        return await audit_directory(settings, store, directory, progress=progress, trigger=trigger, run=run)
     policy = policy_of(settings, directory)
     async with source_of(store, directory) as source:
         return await run_once(
             store, policy, source, progress=_heeding(progress), verify=verify, apply=apply, trigger=trigger,
             verify_every=directory.verify_every, identity=identity_of(directory), run=run,
+        )  # fmt: skip
+
+
+async def audit_directory(
+    settings: Settings, store: Store, directory: DirectorySettings, *, progress: Progress, trigger: str = "manual",
+    found: Callable[[AuditFinding], None] | None = None, run: str = "",
+) -> Report:  # fmt: skip
+    """One audit by a directory that has `audits` (auditing.py); `found` is told every finding.
+
+    Raises:
+        RunError: it could not begin, or the store refused.
+    """
+    told = settings.directory_named(directory.audits or "")
+    assert told is not None  # noqa: S101 - the rules of the configuration say so
+    async with connect(directory) as connector:
+        return await audit(
+            store, policy_of(settings, told), policy_of(settings, directory), connector, progress=_heeding(progress),
+            trigger=trigger, identity=identity_of(directory), found=found, run=run,
         )  # fmt: skip
 
 
@@ -296,6 +330,11 @@ async def compare_directory(
         NotComparable: the other configuration has no such directory, or another kind of it, or for another workspace.
         RunError: the directory could not be read, or the store refused.
     """
+    if directory.audits:
+        raise NotComparable(
+            f"{directory.id} audits {directory.audits}, and feeds no workspace", where=directory.id,
+            fix=f"rosterd plan {directory.audits} --against {against}",
+        )  # fmt: skip
     there = other.directory_named(directory.id)
     if there is None or (there.kind, there.workspace) != (directory.kind, directory.workspace):
         known = ", ".join(each.id for each in other.directory) or "none"

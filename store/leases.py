@@ -46,7 +46,7 @@ class Held:
         )
         if renewed.rowcount != 1:
             error = StoreError(
-                f"the lease on workspace {self.workspace} was taken over by another run",
+                f"the lease on {_called(self.workspace)} was taken over by another run",
                 where=f"run {self.run}",
                 fix="nothing was lost: the other run finishes the work",
             )
@@ -91,7 +91,7 @@ def take(store: Store, workspace: str, run: str, now: str) -> Held:
             last, holder, where, pid, until = found[0]
             if holder and until > now and not dead(where, pid):
                 raise WorkspaceBusy(
-                    f"run {holder} holds workspace {workspace} until {until}",
+                    f"run {holder} holds {_called(workspace)} until {until}",
                     where=f"process {pid} on {where.split('/')[0]}",
                     fix="wait for it to end; a run whose process died is taken over by itself",
                 )
@@ -122,6 +122,11 @@ def lock_workspace(connection: Connection, workspace: str) -> None:
     ends. On SQLite every writing transaction is."""
     if connection.dialect.name != "sqlite":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (workspace,))
+
+
+def _called(turn: str) -> str:
+    """ "workspace acme", or what else takes turns: "audit:acme-okta"."""
+    return turn if ":" in turn else f"workspace {turn}"
 
 
 def _later(now: str) -> str:

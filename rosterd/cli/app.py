@@ -12,6 +12,7 @@ import typer
 from reconciler.errors import RunError
 from rosterd.cli import (
     admin_token,
+    audit,
     check,
     configuration,
     decisions,
@@ -75,6 +76,7 @@ for heading, name, function in (
     (SYNC, "plan", runs.plan),
     (SYNC, "sync", runs.sync),
     (SYNC, "serve", serve.serve),
+    (SYNC, "audit", audit.audit),
     (SYNC, "approve", decisions.approve),
     (SYNC, "reject", decisions.reject),
     (SYNC, "undo", decisions.undo),

@@ -10,8 +10,8 @@ from rosterd.cli.output import Terminal
 Progress = Callable[[str, int, int | None], None]
 
 EVERY = 2.0  # seconds between two plain lines
-DOING = {"pull": "reading", "plan": "comparing", "apply": "applying"}
-COUNTED = {"pull": "people", "plan": "people", "apply": "changes"}
+DOING = {"pull": "reading", "plan": "comparing", "compare": "comparing", "apply": "applying"}
+COUNTED = {"pull": "people", "plan": "people", "compare": "people", "apply": "changes"}
 
 
 @contextmanager

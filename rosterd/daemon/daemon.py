@@ -109,5 +109,7 @@ def summary(report: Report) -> str:
     counts = report.counts
     parts = [f"{report.changes} change{'s' * (report.changes != 1)}"]
     parts += [f"{number} {name}" for name, number in (("held", counts.held), ("failed", counts.failed)) if number]
+    if report.audit is not None:
+        parts = [f"{report.audit.findings} differences from {report.audit.of}"]
     said = f": {report.error['message']}" if report.error else ""
     return f"{report.directory}: {report.state} ({report.trigger}, {', '.join(parts)}, run {report.run}){said}"

@@ -10,7 +10,7 @@ from reconciler.report import Report
 from reconciler.sync import Progress
 from rosterd.daemon.performing import Run
 from rosterd.settings.model import Settings
-from rosterd.wiring import run_directory
+from rosterd.wiring import run_directory, turn_of
 from store.database import Store
 from store.wishes import Wish
 
@@ -29,7 +29,7 @@ def runs(settings: Callable[[], Settings], store: Store) -> Run:
     def run(wish: Wish, told: Progress, stop: threading.Event) -> Report:
         now = settings()
         directory = now.directory_named(wish.directory)
-        if directory is None or directory.workspace != wish.workspace:
+        if directory is None or turn_of(directory) != wish.workspace:
             raise NotConfigured(
                 f"the daemon's configuration has no directory {wish.directory} of workspace {wish.workspace}",
                 where=str(now.file or ""),

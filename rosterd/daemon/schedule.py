@@ -16,6 +16,7 @@ from rosterd.daemon.queue import Queue, new_id
 from rosterd.logs import logger
 from rosterd.settings.kinds import PULLED
 from rosterd.settings.model import DirectorySettings
+from rosterd.wiring import turn_of
 from scheduler import Calendar, Timetable, staggered
 from store.database import Store
 from store.due import due_time, due_times, last_read, last_verified, move_due, set_due
@@ -61,7 +62,7 @@ class Schedule:
             self._calendar.clear()
             for directory, table in tables.items():
                 self._calendar.enter(directory, table, datetime.fromisoformat(known[directory][0]))
-            self._workspaces = {each.id: each.workspace for each in directories}
+            self._workspaces = {each.id: turn_of(each) for each in directories}
             self._move(self._calendar.too_far(moment))
 
     def _first_times(

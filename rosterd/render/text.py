@@ -25,7 +25,7 @@ def report_text(
 ) -> Iterator[RenderableType]:
     """The report, its parts in the order of reading; `more` is the command that shows all actions."""
     yield from header(report)
-    yield from _reading(report)
+    yield from reading(report)
     yield from _causes(report)
     yield from action_lines(report, actions, more=more, most=most)
 
@@ -59,7 +59,8 @@ def _error(error: dict[str, str]) -> Iterator[RenderableType]:
         yield Text(words.plain(f"  {error['fix']}"))
 
 
-def _reading(report: Report) -> Iterator[RenderableType]:
+def reading(report: Report) -> Iterator[RenderableType]:
+    """What reading has cost, how much of it was whole, and what there is to know about it."""
     cost = f"{words.transport(report)}; {words.phases(report)}" if report.phases else words.transport(report)
     yield Text(cost, style="dim")
     if report.error is None:

@@ -26,6 +26,13 @@ PLANNED = {
     "join_team": "To join teams",
     "leave_team": "To leave teams",
 }
+AUDITED = {
+    "lost_delete": "Lost deletes",
+    "orphan": "Orphans",
+    "missing": "Missing",
+    "different": "Different",
+    "membership": "Memberships",
+}
 ALWAYS = ("create", "update", "deactivate")  # named even when nobody was
 STATES = {
     "running": "is running, or its process ended before it could say more",
@@ -55,6 +62,10 @@ def moment(stamp: str | None) -> str:
 
 def headline(report: Report) -> str:
     """What became of it, in a few words."""
+    if report.audit is not None and report.state == "succeeded":
+        found = report.audit.findings
+        differences = "1 difference" if found == 1 else f"{found:,} differences"
+        return f"audit of {report.audit.of}: {differences if found else 'the same'}; nothing was changed"
     if report.planned_only and report.state in ("succeeded", "held"):
         held = f", {report.counts.held:,} held by a guard" if report.counts.held else ""
         changes = "change" if report.changes == 1 else "changes"
@@ -68,6 +79,9 @@ def headline(report: Report) -> str:
 def funnel(report: Report) -> list[tuple[str, int]]:
     """The steps from what was loaded to what was done: Loaded, Processed, then every kind that has a number."""
     counts, words = report.counts, PLANNED if report.planned_only else DONE
+    if report.audit is not None:
+        found = [(AUDITED[code], count) for code, count in report.audit.counts.items()]
+        return [("Loaded", counts.seen), ("Compared", counts.in_scope), ("The same", counts.unchanged), *found]
     steps = [("Loaded", counts.seen), ("Processed", counts.in_scope)]
     steps += [(word, getattr(counts, kind)) for kind, word in words.items() if kind in ALWAYS or getattr(counts, kind)]
     others = {"Unchanged": counts.unchanged, "Held": counts.held, "Failed": counts.failed, "Skipped": counts.skipped}

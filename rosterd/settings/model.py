@@ -341,6 +341,12 @@ class DirectorySettings(Section):
         description="a simulated directory, kept in this file and served on loopback while a command runs (not scim)",
         examples=["acme-okta.json"],
     )
+    audits: Slug | None = Field(
+        default=None,
+        description="only compares itself with this scim directory, which the same source feeds; changes nobody (not "
+        "scim)",
+        examples=["acme-scim"],
+    )
     attribute: tuple[DirectoryAttribute, ...] = Field(default=(), description="member fields from other attributes")
     role: tuple[DirectoryRole, ...] = Field(default=(), description="where role values come from")
     team: tuple[DirectoryTeam, ...] = Field(default=(), description="which groups are teams")

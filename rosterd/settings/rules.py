@@ -20,6 +20,7 @@ RESERVED = frozenset(
      "sessions_valid_after")
 )  # fmt: skip
 ONLY_PULLED = ("every", "cron", "simulate")
+ONLY_FEEDING = ("match", "role", "team")  # of no use to one that audits
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def broken(raw: Table) -> Iterator[Found]:
         yield from _schedule(("directory", index), directory)
         yield from _fields(("directory", index), directory)
         yield from _feeds(("directory", index), directory, workspaces)
+    yield from _audits(raw)
 
 
 def _unique_ids(raw: Table, name: str) -> Iterator[Found]:
@@ -150,6 +152,45 @@ def _feeds(here: Path, directory: Table, workspaces: Mapping[str, Table]) -> Ite
         return
     for index, role in tables(directory, "role"):
         yield from _role_source((*here, "role", index), role, workspaces[own])
+
+
+def _audits(raw: Table) -> Iterator[Found]:
+    """A directory that audits is compared with a told one of its workspace, alone, and has no mappings."""
+    known = {each["id"]: each for _, each in reversed([*tables(raw, "directory")]) if isinstance(each.get("id"), str)}
+    first: dict[str, str] = {}
+    for index, directory in tables(raw, "directory"):
+        of = directory.get("audits")
+        if not isinstance(of, str):
+            continue
+        here = ("directory", index)
+        yield from _auditable((*here, "audits"), directory, of, known)
+        other = first.setdefault(of, str(directory.get("id")))
+        if other != str(directory.get("id")):
+            message = f'two directories audit "{of}": "{other}" and this one'
+            yield Found("two_auditors", (*here, "audits"), message, "let one of the two do it")
+        for name in ONLY_FEEDING:
+            if name in directory:
+                message = f"{name} is for directories that feed a workspace; this one only audits"
+                fix = f'remove it: what counts is written at "{of}"'
+                yield Found("only_feeding", (*here, name), message, fix)
+
+
+def _auditable(here: Path, directory: Table, of: str, known: Mapping[str, Table]) -> Iterator[Found]:
+    told = tuple(name for name, each in known.items() if each.get("kind") == "scim")
+    same = tuple(name for name in told if known[name].get("workspace") == directory.get("workspace"))
+    if directory.get("kind") == "scim":
+        message, fix = "a SCIM client tells us: it cannot be read to audit another", "remove this line"
+        yield Found("not_for_kind", here, message, fix)
+    elif of not in known:
+        yield Found("unknown_directory", here, f'no [[directory]] has the id "{of}"', _choices(of, same))
+    elif of == directory.get("id"):
+        yield Found("audits_itself", here, "a directory cannot audit itself", _choices("", same) or "remove this line")
+    elif of not in told:
+        message = f'"{of}" is read, not told: there is nothing to audit'
+        yield Found("not_told", here, message, _choices("", same) or "remove this line")
+    elif of not in same:
+        message = f'"{of}" feeds another workspace than "{directory.get("workspace")}"'
+        yield Found("other_workspace", here, message, _choices("", same) or "give both the same workspace")
 
 
 def _role_source(here: Path, role: Table, workspace: Table) -> Iterator[Found]:

@@ -17,6 +17,9 @@ AXIS = '[[workspace.role]]\naxis = "a"\nvalues = ["low", "high"]\n'
 ACME = '[[workspace]]\nid = "acme"\n'
 FIELD = '[[directory.attribute]]\nfrom = "jobTitle"\nto = "title"\n'
 ROLE = '[[directory.role]]\naxis = "role"\n'
+OTHER = '[[workspace]]\nid = "other"\n'
+TOLD = directory("scim").replace('id = "scim"', 'id = "acme-scim"')
+AUDITED = WORKSPACE + TOLD
 
 # code, key, line, a word of the message or the fix, the file
 CASES: list[tuple[str, str, int | None, str, str]] = [
@@ -142,6 +145,20 @@ CASES: list[tuple[str, str, int | None, str, str]] = [
     ("bad_pattern", "directory[0].exclude[0]", 10, "is everybody",
      WORKSPACE + directory("scim", 'exclude = ["[a-z]*"]')),
     ("bad_value", "directory[0].exclude", 10, "at most 100", WORKSPACE + directory("scim", f"exclude = {['x'] * 101}")),
+    ("not_for_kind", "directory[1].audits", 14, "remove", AUDITED + directory("scim", 'audits = "acme-scim"')),
+    ("unknown_directory", "directory[1].audits", 16, '"acme-scim"',
+     AUDITED + directory("okta", 'audits = "acme-scin"')),
+    ("audits_itself", "directory[1].audits", 16, "acme-scim", AUDITED + directory("okta", 'audits = "okta"')),
+    ("not_told", "directory[0].audits", 12, "remove",
+     WORKSPACE + directory("okta", 'audits = "entra"') + directory("entra")),
+    ("other_workspace", "directory[1].audits", 18, "same workspace",
+     WORKSPACE + OTHER + TOLD.replace('"acme"', '"other"') + directory("okta", 'audits = "acme-scim"')),
+    ("two_auditors", "directory[2].audits", 23, '"okta"',
+     AUDITED + directory("okta", 'audits = "acme-scim"') + directory("google", 'audits = "acme-scim"')),
+    ("only_feeding", "directory[1].match", 17, "acme-scim",
+     AUDITED + directory("okta", 'audits = "acme-scim"\nmatch = "email"')),
+    ("only_feeding", "directory[1].team", 17, "acme-scim",
+     AUDITED + directory("okta", 'audits = "acme-scim"\n[[directory.team]]\ngroup = "g"\nteam = "t"')),
     ("missing_key", "directory[0].team[0].team", 10, "workspace",
      WORKSPACE + directory("scim", '[[directory.team]]\ngroup = "g"')),
 ]  # fmt: skip
