@@ -65,7 +65,7 @@ def headline(report: Report) -> str:
     if report.audit is not None and report.state == "succeeded":
         found = report.audit.findings
         differences = "1 difference" if found == 1 else f"{found:,} differences"
-        return f"audit of {report.audit.of}: {differences if found else 'the same'}; nothing was changed"
+        return f"audit of {report.audit.of}: {differences if found else 'the same'}"
     if report.planned_only and report.state in ("succeeded", "held"):
         held = f", {report.counts.held:,} held by a guard" if report.counts.held else ""
         changes = "change" if report.changes == 1 else "changes"
