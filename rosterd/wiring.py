@@ -110,6 +110,12 @@ def turn_of(directory: DirectorySettings) -> str:
     return turn(directory.id) if directory.audits else directory.workspace
 
 
+def workspace_of(settings: Settings, turn: str) -> str:
+    """The workspace that runs which take this turn are about."""
+    auditing = (directory.workspace for directory in settings.directory if turn_of(directory) == turn)
+    return next(auditing, turn)
+
+
 def wanted_attributes(settings: Settings, directory: DirectorySettings) -> frozenset[str]:
     """The attributes of people that configuration reads, as the vendor names them."""
     return policy_of(settings, directory).read_attributes

@@ -45,7 +45,7 @@ def workspaces(call: Called, limit: Limit = 100, cursor: Cursor = "") -> Respons
     """The configured workspaces, by id."""
     after = place_of(cursor, str, "")
     feeding: dict[str, list[str]] = {}
-    for each in call.settings.directory:
+    for each in (each for each in call.settings.directory if not each.audits):
         feeding.setdefault(each.workspace, []).append(each.id)
     known = sorted((each.id, each.name) for each in call.settings.workspace if call.reaches(each.id))
     found = [(each, Workspace(each, name, tuple(feeding.get(each, ())))) for each, name in known if each > after]

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+import msgspec
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response, StreamingResponse
@@ -14,6 +15,7 @@ from rosterd.http.api.calls import Call, Called, Name, Routes
 from rosterd.http.api.pages import Cursor, Limit, page_of, place_of
 from rosterd.http.api.problems import Refusal
 from rosterd.http.api.shapes import Asked, Page, Request, body_of
+from rosterd.wiring import turn_of, workspace_of
 from store.wishes import Ask, Wish, open_wishes
 
 routes = Routes("requests")
@@ -37,7 +39,7 @@ def sync(call: Called, id: Name, how: Sync | None = None) -> Response:  # noqa: 
     for the next run."""
     directory = call.directory(id)
     full = how is not None and how.full
-    ticket = call.outside.queue.ask(Ask(directory.workspace, directory.id, "api", full, call.by))
+    ticket = call.outside.queue.ask(Ask(turn_of(directory), directory.id, "api", full, call.by))
     return call.answer(Asked(ticket.id, ticket.joined), 202, Location=f"/api/v1/requests/{ticket.id}")
 
 
@@ -45,8 +47,14 @@ def sync(call: Called, id: Name, how: Sync | None = None) -> Response:  # noqa: 
 def waiting(call: Called, limit: Limit = 100, cursor: Cursor = "") -> Response:
     """What waits and what runs, the oldest first."""
     after = place_of(cursor, tuple[str, str], ("", ""))
-    found = sorted((each for each in open_wishes(call.store) if call.reaches(each.workspace)), key=_place)
+    listed = (_about(call, each) for each in open_wishes(call.store))
+    found = sorted((each for each in listed if call.reaches(each.workspace)), key=_place)
     return call.answer(page_of([(_place(each), Request.of(each)) for each in found if _place(each) > after], limit))
+
+
+def _about(call: Call, wish: Wish) -> Wish:
+    """The wish with the workspace that it is about; an audit's takes another turn than that."""
+    return msgspec.structs.replace(wish, workspace=workspace_of(call.settings, wish.workspace))
 
 
 def _place(wish: Wish) -> tuple[str, str]:
@@ -86,7 +94,7 @@ async def _look(call: Call, id: str) -> Wish:  # noqa: A002
         Refusal: there is no such request.
     """
     try:
-        found = await asyncio.to_thread(call.outside.queue.look, id)
+        found = _about(call, await asyncio.to_thread(call.outside.queue.look, id))
     except RunError as error:
         if error.code != "unknown_wish":
             raise

@@ -13,7 +13,8 @@ import pytest
 from rosterd.ports import now
 from store import open_store
 from store.wishes import Progress, advance, claim, finish
-from tests.rosterd.http.api import Acme
+from tests.rosterd.files import directory, loaded
+from tests.rosterd.http.api import CONFIGURATION, Acme
 
 
 @pytest.fixture
@@ -105,3 +106,18 @@ def test_followers_go_when_the_daemon_ends(acme: Acme) -> None:
         where = asked(client)
         threading.Timer(0.5, acme.outside.stop.set).start()
         assert client.get(where, params={"wait": 60}).json()["state"] == "waiting"
+
+
+def test_an_audit_is_asked_for_and_followed_like_a_run_of_its_workspace(acme: Acme) -> None:
+    text = CONFIGURATION + directory("scim", name="told") + directory("entra", 'audits = "told"', name="auditor")
+    acme.settings = loaded(acme.folder, text)
+    with acme.client(acme.token(workspace="acme")) as client:
+        asked = client.post("/directories/auditor/sync")
+        assert asked.status_code == 202
+        found = client.get(f"/requests/{asked.json()['request']}").json()
+        assert (found["workspace"], found["directory"]) == ("acme", "auditor")
+        assert [each["id"] for each in client.get("/requests").json()["items"]] == [asked.json()["request"]]
+        (workspace,) = client.get("/workspaces").json()["items"]
+        assert workspace["directories"] == ["told"]
+    with acme.client(acme.token(workspace="hand")) as client:
+        assert client.get(f"/requests/{asked.json()['request']}").status_code == 404
