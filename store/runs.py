@@ -281,7 +281,7 @@ _CHOSEN = {
     "workspace": "workspace = :workspace",
     "state": "state = :state",
     "since": "began >= :since",
-    "began": "(began < :began OR began = :began AND id < :run)",
+    "began": "(began, id) < (:began, :run)",
 }
 
 
