@@ -1,0 +1,146 @@
+"""What a daemon lives through: another configuration, a stop, a second signal, two starts at once, a lock."""
+
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from store.database import HEAD
+from tests.acceptance.command import Rehearsal, rehearsal
+from tests.acceptance.daemon import SCIM, Daemon, eventually, serving, told
+from tests.acceptance.test_queue import person, runs, settled, standing_still
+
+pytestmark = pytest.mark.acceptance
+
+
+def reload(daemon: Daemon) -> None:
+    daemon.process.send_signal(signal.SIGHUP)
+
+
+def test_directories_come_and_go_while_it_runs_and_connections_stay(tmp_path: Path) -> None:
+    acme = told(tmp_path)
+    with serving(acme) as daemon:
+        client = daemon.client("acme-scim")
+        assert client.post("/Users", json=person(1)).status_code == 201
+        first = acme.file.read_text(encoding="utf-8")
+        acme.file.write_text(first + SCIM.format(id="later", workspace="acme", more=""), encoding="utf-8")
+        reload(daemon)
+        daemon.endpoints["later"] = daemon.endpoints["acme-scim"].replace("acme-scim", "later")
+        later = daemon.client("later")
+        eventually(lambda: later.get("/Users").status_code == 200)
+        assert later.post("/Users", json=person(2)).status_code == 201
+        eventually(lambda: {"p1@acme.example", "p2@acme.example"} <= set(acme.roster()))
+        acme.file.write_text(first, encoding="utf-8")
+        reload(daemon)
+        eventually(lambda: later.get("/Users").status_code == 401)
+        assert client.post("/Users", json=person(3)).status_code == 201
+        eventually(lambda: "p3@acme.example" in acme.roster())
+        assert "p2@acme.example" in acme.roster()
+        assert daemon.stop().code == 0
+
+
+def test_a_file_with_something_wrong_in_it_changes_nothing(tmp_path: Path) -> None:
+    acme = told(tmp_path)
+    with serving(acme) as daemon:
+        client = daemon.client("acme-scim")
+        right = acme.file.read_text(encoding="utf-8")
+        acme.file.write_text(right + "\nnonsense = 1\n[[directory]]\nid = 7\n", encoding="utf-8")
+        reload(daemon)
+        said_of(daemon, "old one stays in force")
+        acme.file.write_text(right, encoding="utf-8")  # for the commands below
+        assert client.post("/Users", json=person(1)).status_code == 201
+        eventually(lambda: "p1@acme.example" in acme.roster())
+        assert daemon.stop().code == 0
+
+
+def said_of(daemon: Daemon, words: str) -> None:
+    """Reads the log up to a line with these words."""
+    assert daemon.process.stderr is not None
+    assert any(words in line for line in daemon.process.stderr)
+
+
+def test_a_run_that_does_not_end_in_time_is_handed_over_and_done_after_the_next_start(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, "okta") as acme:
+        acme.file.write_text('[daemon]\nstop_within = "1s"\n' + acme.file.read_text(), encoding="utf-8")
+        with standing_still(acme, "okta") as go:
+            with serving(acme) as daemon:
+                eventually(lambda: bool(runs(acme)))
+                result = daemon.stop()
+            go.set()
+        assert result.code == 0
+        assert "handed over" in result.err
+        with serving(acme) as daemon:
+            eventually(lambda: runs(acme)[-1]["state"] == "succeeded")
+            assert daemon.stop().code == 0
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, "okta") as acme, standing_still(acme, "okta"), serving(acme) as daemon:
+        eventually(lambda: bool(runs(acme)))
+        daemon.process.send_signal(signal.SIGTERM)
+        client = daemon.client()
+        eventually(lambda: _refused(client))
+        result = daemon.stop()
+    assert result.code == 1
+
+
+def _refused(client: httpx.Client) -> bool:
+    try:
+        client.get("/healthz")
+    except httpx.TransportError:
+        return True
+    return False
+
+
+def test_two_that_start_at_once_on_an_empty_database_both_run(tmp_path: Path) -> None:
+    acme = told(tmp_path)
+    started: list[Daemon] = []
+
+    def start() -> None:
+        with serving(acme) as daemon:
+            started.append(daemon)
+            both.wait(30)
+
+    both = threading.Barrier(2)
+    threads = [threading.Thread(target=start) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(started) == 2
+    with sqlite3.connect(acme.database) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
+    connection.close()
+
+
+@contextmanager
+def locked(acme: Rehearsal) -> Iterator[None]:
+    """Somebody else writes, and does not end."""
+    connection = sqlite3.connect(acme.database, isolation_level=None, timeout=30)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
+def test_a_database_that_somebody_locks_is_survived_and_told(tmp_path: Path) -> None:
+    acme = told(tmp_path)
+    with serving(acme) as daemon:
+        eventually(lambda: settled(acme))
+        client, operator = daemon.client("acme-scim"), daemon.client()
+        with locked(acme):
+            eventually(lambda: operator.get("/readyz").status_code == 503, 90)
+            assert operator.get("/readyz").json()["why"] == "the store: database_locked"
+            assert operator.get("/healthz").status_code == 200
+            assert client.get("/Users").status_code == 200
+        eventually(lambda: operator.get("/readyz").status_code == 200, 60)
+        assert client.post("/Users", json=person(1)).status_code == 201
+        eventually(lambda: "p1@acme.example" in acme.roster())
+        assert daemon.stop().code == 0
