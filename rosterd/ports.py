@@ -20,7 +20,7 @@ from store.database import Store
 from store.gauges import gauges
 from store.health import health_of, keep_health
 from store.lasting import Aftermath
-from store.leases import RENEW, Held, Renewal, give_back, stamp, take
+from store.leases import Held, Renewal, give_back, stamp, take
 from store.mappings import with_retired
 from store.mirror import cursor_of, meanings, peek
 from store.policies import since, unread
@@ -259,7 +259,7 @@ async def renewed(renewal: Renewal) -> AsyncIterator[None]:
 
 async def _tick(renewal: Renewal) -> None:
     while True:
-        await asyncio.sleep(RENEW / 2)
+        await asyncio.sleep(renewal.every / 2)
         renewal.due()
 
 

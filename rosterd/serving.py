@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 
 from reconciler.errors import StoreError
 from rosterd import logs
-from rosterd.daemon.daemon import Daemon
+from rosterd.daemon.daemon import Daemon, Part
 from rosterd.http.api.app import api
 from rosterd.http.api.ports import Outside
 from rosterd.http.app import App, application
@@ -45,13 +45,16 @@ def address_of(sock: socket.socket) -> str:
     return f"http://{shown(host, port)}"
 
 
-async def serve(settings: Settings, store: Store, sock: socket.socket, listening: Callable[[], None]) -> None:
+async def serve(
+    settings: Settings, store: Store, sock: socket.socket, listening: Callable[[], None], *, work: bool = True
+) -> None:
     """Serves until SIGTERM or SIGINT; then it stops accepting, answers what is under way, lets runs end or hands them
-    over, and returns. A second signal ends the process at once. `listening` is called when requests are answered."""
-    daemon = Daemon(settings, store)
+    over, and returns. A second signal ends the process at once. `listening` is called when requests are answered.
+    Without `work`, runs are left to other processes."""
+    daemon = await asyncio.to_thread(Daemon, settings, store, Part(works=work))
     telling = Telling(settings, store, address_of(sock), daemon.woken)
     state = State(store, daemon)
-    reloading = Reloading(daemon, telling)
+    reloading = Reloading(daemon, telling.configure)
     stop = threading.Event()
     metrics = Metrics(store, lambda: intervals_of(daemon.settings))
     scim = timed(telling.endpoint, metrics.answered.note)
@@ -89,11 +92,26 @@ def _operators(daemon: Daemon, store: Store, reloading: "Reloading", stop: threa
     return api(outside, StoredTokens(finder(store)), note)
 
 
+async def work(settings: Settings, store: Store, ready: Callable[[], None]) -> None:
+    """Runs directories, and nothing else, until SIGTERM or SIGINT; `ready` is called when it does."""
+    daemon = await asyncio.to_thread(Daemon, settings, store, Part(asks=False))
+    reloading = Reloading(daemon, lambda _: None)
+    ends = _signals(reloading)
+    await daemon.start()
+    try:
+        ready()
+        await ends.wait()
+    finally:
+        log.info("stopping", message="stopping")
+        reloading.close()
+        await daemon.stop()
+
+
 class Reloading:
     """Reads the configuration again, and has everything follow it without dropping what is under way."""
 
-    def __init__(self, daemon: Daemon, telling: Telling) -> None:
-        self._daemon, self._telling = daemon, telling
+    def __init__(self, daemon: Daemon, also: Callable[[Settings], None]) -> None:
+        self._daemon, self._also = daemon, also
         self._alone = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -119,7 +137,7 @@ class Reloading:
             before = self._daemon.settings
             settings = await asyncio.to_thread(_read_again, before)
             await self._daemon.reload(settings)
-            self._telling.configure(settings)
+            self._also(settings)
             logs.follow(settings)
             for sentence in differences(before, settings):
                 log.info("configuration_read", message=sentence)

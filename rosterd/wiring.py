@@ -170,7 +170,9 @@ def open_store(settings: Settings) -> Store:
     Raises:
         StoreError: it cannot be reached or is newer than this program.
     """
-    return open_database(settings.store.url)
+    store = open_database(settings.store.url)
+    store.lease = settings.daemon.lease
+    return store
 
 
 def require_secrets(settings: Settings, directories: tuple[DirectorySettings, ...]) -> None:

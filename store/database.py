@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from store.functions import register
 
 HEAD = "0009"  # the newest migration; a test holds it against store/migrations
 BUSY_SECONDS = 30
+LEASE = timedelta(seconds=60)
 REFUSED_VALUE = "refused_value"
 
 _ADVICE = (
@@ -48,10 +50,12 @@ UNAVAILABLE = frozenset({
 
 
 class Store:
-    """One database. Safe to share between threads; connections come from SQLAlchemy's pool."""
+    """One database. Safe to share between threads; connections come from SQLAlchemy's pool. `lease` is how long a
+    process that says nothing keeps what it holds: the same in all processes over it."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.lease = LEASE
         self.sqlite = engine.dialect.name == "sqlite"
 
     @contextmanager
@@ -180,12 +184,17 @@ def translated(engine: Engine) -> Iterator[None]:
         fix = "correct the text in the directory"
         raise _store_error(REFUSED_VALUE, str(exc.orig).strip(), engine.url.render_as_string(), fix) from exc
     except DBAPIError as exc:
-        said = str(exc.orig).strip().splitlines()[0] if str(exc.orig).strip() else type(exc.orig).__name__
-        where = engine.url.render_as_string(hide_password=True)
-        for sign, code, fix in _ADVICE:
-            if sign in said.lower():
-                raise _store_error(code, said, where, fix) from exc
-        raise _store_error("database_error", said, where, "see the database's own log") from exc
+        raise refusal(engine, exc.orig or exc) from exc
+
+
+def refusal(engine: Engine, driver: BaseException) -> StoreError:
+    """What a driver's error means for whoever reads it."""
+    said = str(driver).strip().splitlines()[0] if str(driver).strip() else type(driver).__name__
+    where = engine.url.render_as_string(hide_password=True)
+    for sign, code, fix in _ADVICE:
+        if sign in said.lower():
+            return _store_error(code, said, where, fix)
+    return _store_error("database_error", said, where, "see the database's own log")
 
 
 def _store_error(code: str, said: str, where: str, fix: str) -> StoreError:

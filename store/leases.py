@@ -14,10 +14,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, text
 
 from reconciler.errors import RunError, StoreError
-from store.database import Store, host, rows
-
-LEASE = timedelta(seconds=60)
-RENEW = 20.0  # seconds after which a run that writes nothing renews its lease
+from store.database import LEASE, Store, host, rows
 
 
 class WorkspaceBusy(RunError):
@@ -33,6 +30,12 @@ class Held:
     workspace: str
     run: str
     token: int
+    length: timedelta = LEASE
+
+    @property
+    def renew(self) -> float:
+        """Seconds after which a run that writes nothing renews its lease."""
+        return self.length.total_seconds() / 3
 
     def check(self, connection: Connection, now: str) -> None:
         """Renews the lease inside a transaction that is about to write.
@@ -42,7 +45,7 @@ class Held:
         """
         renewed = connection.execute(
             text("UPDATE lease SET expires_at = :until WHERE workspace = :w AND token = :token AND run = :run"),
-            {"until": _later(now), "w": self.workspace, "token": self.token, "run": self.run},
+            {"until": self.until(now), "w": self.workspace, "token": self.token, "run": self.run},
         )
         if renewed.rowcount != 1:
             error = StoreError(
@@ -53,12 +56,17 @@ class Held:
             error.code = "lease_lost"
             raise error
 
+    def until(self, now: str) -> str:
+        """When it runs out unless it is renewed."""
+        return stamp(datetime.fromisoformat(now) + self.length)
+
 
 class Renewal:
     """Keeps a lease alive while a run reads, which may take longer than a lease lasts."""
 
     def __init__(self, store: Store, held: Held, now: Callable[[], str]) -> None:
         self._store, self._held, self._now = store, held, now
+        self.every = held.renew
         self._last = time.monotonic()
 
     def due(self) -> None:
@@ -67,7 +75,7 @@ class Renewal:
         Raises:
             StoreError: another run took the workspace meanwhile.
         """
-        if time.monotonic() - self._last < RENEW:
+        if time.monotonic() - self._last < self.every:
             return
         with self._store.write() as connection:
             self._held.check(connection, self._now())
@@ -96,6 +104,7 @@ def take(store: Store, workspace: str, run: str, now: str) -> Held:
                     fix="wait for it to end; a run whose process died is taken over by itself",
                 )
             token = last + 1
+        held = Held(workspace, run, token, store.lease)
         connection.execute(
             text(
                 "INSERT INTO lease (workspace, token, run, host, pid, expires_at)"
@@ -103,9 +112,9 @@ def take(store: Store, workspace: str, run: str, now: str) -> Held:
                 " token = excluded.token, run = excluded.run, host = excluded.host, pid = excluded.pid,"
                 " expires_at = excluded.expires_at"
             ),
-            {"w": workspace, "token": token, "run": run, "host": host(), "pid": os.getpid(), "until": _later(now)},
+            {"w": workspace, "token": token, "run": run, "host": host(), "pid": os.getpid(), "until": held.until(now)},
         )
-    return Held(workspace, run, token)
+    return held
 
 
 def give_back(store: Store, held: Held) -> None:
@@ -127,10 +136,6 @@ def lock_workspace(connection: Connection, workspace: str) -> None:
 def _called(turn: str) -> str:
     """ "workspace acme", or what else takes turns: "audit:acme-okta"."""
     return turn if ":" in turn else f"workspace {turn}"
-
-
-def _later(now: str) -> str:
-    return stamp(datetime.fromisoformat(now) + LEASE)
 
 
 def stamp(moment: datetime) -> str:

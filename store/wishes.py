@@ -95,7 +95,7 @@ class Wish(Frozen, frozen=True, omit_defaults=False):
 
 def ask(connection: Connection, asked: Ask, id: str, now: str) -> Ticket:  # noqa: A002 - of the wish, if it is a new one
     """Enters a wish, or joins the one of its directory that waits. Who asks by hand does not wait for a back-off."""
-    _alone(connection)
+    alone(connection)
     found = rows(connection, f"SELECT {_COLUMNS} FROM wish WHERE directory = :d AND state = 'waiting'",
                  d=asked.directory)  # fmt: skip
     if found:
@@ -138,28 +138,31 @@ def claim(store: Store, worker: str, run: str, now: str) -> Wish | None:
         if _next(connection, now) is None:
             return None
     with store.write() as connection:
-        _alone(connection)
+        alone(connection)
         found = _next(connection, now)
         return found and _begin(connection, found, worker, run, now)
 
 
 def _next(connection: Connection, now: str) -> Wish | None:
-    far = stamp(datetime.fromisoformat(now) + LONGEST_WAIT)  # nothing waits longer: the clock was set back
-    found = rows(connection, _NEXT, now=now, far=far)
+    found = rows(connection, _NEXT, now=now, far=far_from(now))
     return _wish(found[0]) if found else None
 
 
-def claim_wish(store: Store, id: str, worker: str, run: str, now: str) -> Wish | None:  # noqa: A002
-    """Takes this wish. None: it does not wait, or another one of its workspace runs."""
-    with store.write() as connection:
-        _alone(connection)
-        found = rows(
-            connection,
-            f"SELECT {_COLUMNS} FROM wish w WHERE id = :id AND state = 'waiting' AND NOT EXISTS"
-            " (SELECT 1 FROM wish r WHERE r.state = 'running' AND r.workspace = w.workspace)",
-            id=id,
-        )
-        return _begin(connection, _wish(found[0]), worker, run, now) if found else None
+def far_from(now: str) -> str:
+    """Nothing waits until then: what does was asked for before the clock was set back."""
+    return stamp(datetime.fromisoformat(now) + LONGEST_WAIT)
+
+
+def claim_in(connection: Connection, id: str, worker: str, run: str, now: str) -> Wish | None:  # noqa: A002
+    """Takes this wish, in a transaction. None: it does not wait, or another one of its workspace runs."""
+    alone(connection)
+    found = rows(
+        connection,
+        f"SELECT {_COLUMNS} FROM wish w WHERE id = :id AND state = 'waiting' AND NOT EXISTS"
+        " (SELECT 1 FROM wish r WHERE r.state = 'running' AND r.workspace = w.workspace)",
+        id=id,
+    )
+    return _begin(connection, _wish(found[0]), worker, run, now) if found else None
 
 
 def _begin(connection: Connection, wish: Wish, worker: str, run: str, now: str) -> Wish:
@@ -206,7 +209,7 @@ def put_back(store: Store, wish: Wish, not_before: str = "", *, tries: int = 0) 
     """Has a claimed wish wait again; when another one of its directory waits meanwhile, it joins that. Whether it
     still was its worker's."""
     with store.write() as connection:
-        _alone(connection)
+        alone(connection)
         return _put_back(connection, wish, not_before, tries)
 
 
@@ -237,7 +240,7 @@ def recover(store: Store, alive: frozenset[str], now: str) -> list[Wish]:
         if not (left := _left(connection, alive)):
             return []
     with store.write() as connection:
-        _alone(connection)
+        alone(connection)
         left = _left(connection, alive)
         for wish in left:
             again = wish.tries + 1 < MOST_TRIES
@@ -314,7 +317,7 @@ def _mine(wish: Wish) -> dict[str, Any]:
     return {"id": wish.id, "worker": wish.worker, "run": wish.run}
 
 
-def _alone(connection: Connection) -> None:
+def alone(connection: Connection) -> None:
     """One transaction at a time enters, takes or puts back. On SQLite every writing one is alone."""
     if connection.dialect.name != "sqlite":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(8461)")

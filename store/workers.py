@@ -5,7 +5,7 @@ dead one was at is the queue's business (wishes.py); what it may still write, th
 """
 
 import os
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import text
 
@@ -13,8 +13,8 @@ from reconciler.model import Frozen
 from store.database import Store, host, rows
 from store.leases import dead, stamp
 
-BEAT = 10.0  # seconds between two signs of life
-SILENT = timedelta(seconds=60)  # as long as a lease
+BEAT = 10.0  # seconds between two signs of life, unless leases are short
+BEATS = 6  # at least, in the time of a lease; who is silent for that long is dead
 
 
 class Worker(Frozen, frozen=True, omit_defaults=False):
@@ -56,7 +56,7 @@ def living(store: Store, now: str) -> list[Worker]:
             connection,
             "SELECT id, kind, host, pid, version, began_at, beat_at FROM worker WHERE beat_at >= :since"
             " ORDER BY began_at, id",
-            since=stamp(datetime.fromisoformat(now) - SILENT),
+            since=stamp(datetime.fromisoformat(now) - store.lease),
         )
     workers = (Worker(*row) for row in found)
     return [each for each in workers if not dead(each.host, each.pid)]

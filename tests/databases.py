@@ -31,10 +31,10 @@ PREFIX = "rosterd-pg-"
 class Postgres:
     """A running server, with one migrated database that tests share one after the other."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder  # holds the socket
+    def __init__(self, folder: str, server: Any) -> None:
+        self._folder, self._server = folder, server  # the folder holds the socket
         self._numbers = itertools.count(1)
-        self._admin = psycopg.connect(f"host={folder} user=postgres dbname=postgres", autocommit=True)
+        self._admin = self._connected()
 
     def url(self, database: str) -> str:
         """The URL of a database on this server, as [store] url takes it."""
@@ -55,6 +55,18 @@ class Postgres:
         self._admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname <> 'postgres' AND pid > 0"
         )
+
+    def restart(self) -> None:
+        """Stops the server, whoever is connected, and starts it again."""
+        self._admin.close()
+        process = psutil.Process(self._server.get_pid())
+        process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+        process.wait(20)
+        self._server.ensure_postgres_running()
+        self._admin = self._connected()
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(f"host={self._folder} user=postgres dbname=postgres", autocommit=True)
 
     def empty(self) -> None:
         """Takes everything out of the shared database, whoever a failed test left connected to it."""
@@ -115,7 +127,7 @@ def postgres_server() -> Iterator[Postgres]:
     sweep()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     started = _server(folder)
-    postgres = Postgres(str(folder))
+    postgres = Postgres(str(folder), started)
     try:
         postgres.prepare()
         yield postgres

@@ -76,6 +76,7 @@ for heading, name, function in (
     (SYNC, "plan", runs.plan),
     (SYNC, "sync", runs.sync),
     (SYNC, "serve", serve.serve),
+    (SYNC, "worker", serve.worker),
     (SYNC, "audit", audit.audit),
     (SYNC, "approve", decisions.approve),
     (SYNC, "reject", decisions.reject),

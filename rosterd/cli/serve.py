@@ -1,13 +1,13 @@
 """`serve`: the daemon, in the foreground."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reconciler.errors import RunError
 from rosterd.cli.invocation import Json, opened, settings_of
-from rosterd.cli.output import say, write_json
+from rosterd.cli.output import flush, say, write_json
 
 if TYPE_CHECKING:
     from rosterd.settings import Settings
@@ -19,7 +19,12 @@ class NothingToServe(RunError):
     code = "nothing_to_serve"
 
 
-def serve(context: typer.Context, as_json: Json = False) -> None:
+NoWork = Annotated[
+    bool, typer.Option("--no-work", help="Answer and keep the schedule, and leave the runs to `rosterd worker`.")
+]
+
+
+def serve(context: typer.Context, no_work: NoWork = False, as_json: Json = False) -> None:
     """Run as a daemon: answer SCIM clients, read the other directories on schedule, and apply what they say.
 
     Listens on [http] listen, in plain HTTP: for anybody beyond this machine put a proxy that speaks TLS in front of it.
@@ -47,10 +52,66 @@ def serve(context: typer.Context, as_json: Json = False) -> None:
             fix='add a [[directory]]: of kind "scim", which tells rosterd, or one that is read on schedule',
         )
     require_secrets(settings, settings.directory)
+    if no_work:
+        _shared(settings)
     logs.follow(settings)
     with opened(settings) as store, bind(*split_listen(settings.http.listen)) as sock:
         address = address_of(sock)
-        asyncio.run(run(settings, store, sock, lambda: _announce(settings, address, as_json=as_json)))
+        asyncio.run(run(settings, store, sock, lambda: _announce(settings, address, as_json=as_json), work=not no_work))
+
+
+def worker(context: typer.Context, as_json: Json = False) -> None:
+    """Run directories that `rosterd serve` asks for, beside it or on another machine, over one PostgreSQL.
+
+    Any number of workers and of serving processes share the work. Ends on Ctrl-C or SIGTERM; what it runs by then is
+    finished, or handed over to another one.
+
+    With --json one line says that it works, once it does.
+
+    [bold]Examples[/bold]
+
+      rosterd worker
+      ROSTERD_STORE__URL=postgresql+psycopg://rosterd@db/rosterd rosterd worker
+    """
+    from rosterd import logs
+    from rosterd.serving import work
+    from rosterd.wiring import require_secrets
+
+    settings = settings_of(context)
+    _shared(settings)
+    require_secrets(settings, settings.directory)
+    logs.follow(settings)
+
+    def ready() -> None:
+        say(f"rosterd runs directories, {settings.daemon.workers} at once")
+        if as_json:
+            write_json({"working": settings.daemon.workers})
+            flush()
+
+    with opened(settings) as store:
+        asyncio.run(work(settings, store, ready))
+
+
+def _shared(settings: "Settings") -> None:
+    """
+    Raises:
+        NoQueue: one process does all the work here.
+    """
+    from rosterd.daemon.daemon import NoQueue, carried
+
+    if carried(settings):
+        return
+    if settings.store.url.startswith("sqlite"):
+        raise NoQueue(
+            "a SQLite file belongs to one machine, and there the daemon runs everything itself",
+            where="[store] url",
+            fix="use rosterd serve alone, or give [store] url a PostgreSQL that all machines reach",
+        )
+    raise NoQueue(
+        "the daemon runs everything itself",
+        where="[daemon] queue",
+        fix='write queue = "procrastinate", or leave it out',
+    )
 
 
 def _announce(settings: "Settings", address: str, *, as_json: bool) -> None:

@@ -5,8 +5,10 @@ is there. What is listened on is rosterd/serving.py.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from reconciler.errors import RunError
+from reconciler.model import Frozen
 from reconciler.report import Report
 from rosterd.daemon.performing import Performer
 from rosterd.daemon.presence import Presence
@@ -15,27 +17,46 @@ from rosterd.daemon.queue import Queue
 from rosterd.daemon.runs import runs
 from rosterd.daemon.schedule import Schedule
 from rosterd.daemon.trouble import Trouble
-from rosterd.daemon.workers import Workers
+from rosterd.daemon.workers import Claims, FromStore, Workers
 from rosterd.logs import logger
 from rosterd.settings.kinds import PULLED
 from rosterd.settings.model import DirectorySettings, Settings
 from rosterd.wiring import followed_anew
 from store.database import Store
 from store.due import waiting
+from store.jobs import prepare
 from store.wishes import Ask, Wish
 
 log = logger("rosterd.daemon")
 
 
+class NoQueue(RunError):
+    """The work cannot be shared between processes."""
+
+    code = "no_queue"
+
+
+class Part(Frozen, frozen=True):
+    """What a process does of it all: `asks` (schedule, requests of SCIM clients), `works` (runs directories)."""
+
+    asks: bool = True
+    works: bool = True
+
+
+EVERYTHING = Part()
+
+
 class Daemon:
     """Runs the directories of a configuration when they are due, told, or asked for. Lives in one event loop."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
-        self.settings, self._store = settings, store
+    def __init__(self, settings: Settings, store: Store, part: Part = EVERYTHING) -> None:
+        self.settings, self._store, self._part = settings, store, part
         self.trouble = Trouble()
-        self._presence = Presence(store, "serve", self._recovered, self.trouble)
-        self._workers = Workers(store, self._presence, slots=settings.daemon.workers)
-        self.queue = Queue(store, self._workers.announced)
+        kind = "serve" if part.asks else "worker"
+        self._presence = Presence(store, kind, self._recovered, self.trouble, self._beat)
+        self._claims = claims_of(settings, store, self._presence)
+        self._workers = Workers(self._claims, self._presence, slots=settings.daemon.workers)
+        self.queue = Queue(store, self._announced)
         self._performer = Performer(store, self.queue, runs(lambda: self.settings, store), self._ended, self.trouble)
         self._schedule = Schedule(store, self.queue)
         self._pushes = Pushes(store, self.queue)
@@ -47,10 +68,13 @@ class Daemon:
         Raises:
             StoreError: the store refused.
         """
-        await asyncio.to_thread(self._presence.show)
+        if self._part.works:
+            await asyncio.to_thread(self._presence.show)
         await asyncio.to_thread(self._begin)
-        self._workers.start(self._performer)
-        self._keeping = asyncio.create_task(self._schedule.keep())
+        if self._part.works:
+            self._workers.start(self._performer)
+        if self._part.asks:
+            self._keeping = asyncio.create_task(self._schedule.keep())
 
     def woken(self, directory: str) -> None:
         """A directory told something."""
@@ -83,6 +107,8 @@ class Daemon:
 
     def _begin(self) -> None:
         """Keeps the times of all directories; asks for those that are told and have something to do now."""
+        if not self._part.asks:
+            return
         self._schedule.configure(self.settings.directory)
         undone = waiting(self._store)
         left = [each for each in self._told() if each.id in undone or self._changed(each)]
@@ -101,7 +127,41 @@ class Daemon:
         log.info("run_ended", message=summary(report), state=report.state, trigger=report.trigger)
 
     def _recovered(self, wishes: list[Wish]) -> None:
-        self._workers.announced([wish.id for wish in wishes])
+        self._claims.gone(wishes)
+        self._announced([wish.id for wish in wishes])
+
+    def _beat(self) -> None:
+        self._claims.beat()
+
+    def _announced(self, ids: Sequence[str]) -> None:
+        self._claims.announced(ids)
+        self._workers.announced(ids)
+
+
+def claims_of(settings: Settings, store: Store, presence: Presence) -> Claims:
+    """What brings wishes to the workers of this process."""
+    if not carried(settings):
+        return FromStore(store, presence)
+    from rosterd.daemon.fleet import Carried
+
+    prepare(store)
+    return Carried(store, presence)
+
+
+def carried(settings: Settings) -> bool:
+    """Whether many processes share the work.
+
+    Raises:
+        NoQueue: configuration asks for what this database cannot do.
+    """
+    postgresql = settings.store.url.startswith("postgresql")
+    if settings.daemon.queue == "procrastinate" and not postgresql:
+        raise NoQueue(
+            "many processes can share the work on PostgreSQL only, and [store] url is another database",
+            where="[daemon] queue",
+            fix='write queue = "embedded", or give [store] url a PostgreSQL',
+        )
+    return postgresql and settings.daemon.queue != "embedded"
 
 
 def summary(report: Report) -> str:

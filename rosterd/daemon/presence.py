@@ -14,7 +14,7 @@ from rosterd.ports import now
 from store.database import Store
 from store.leases import stamp
 from store.wishes import Wish, forget, recover
-from store.workers import BEAT, bury, enter, leave, living
+from store.workers import BEAT, BEATS, bury, enter, leave, living
 
 log = logger("rosterd.daemon")
 
@@ -23,12 +23,15 @@ KEPT = timedelta(days=1)  # how long a wish is known once it is over
 
 
 class Presence:
-    """This process among those that run wishes. `recovered` is told of what was put back, in a thread."""
+    """This process among those that run wishes. `recovered` is told of what was put back, and `beat`
+    called with every sign of life, in a thread."""
 
     def __init__(
-        self, store: Store, kind: str, recovered: Callable[[list[Wish]], None], trouble: Trouble
+        self, store: Store, kind: str, recovered: Callable[[list[Wish]], None], trouble: Trouble,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._store, self._kind, self._recovered, self._trouble = store, kind, recovered, trouble
+        self._beat = beat
         self.id = secrets.token_hex(6)
 
     def show(self) -> None:
@@ -49,23 +52,24 @@ class Presence:
             )
         if found:
             self._recovered(found)
+        self._beat()
         forget(self._store, stamp(datetime.fromisoformat(moment) - KEPT))
 
     async def keep(self) -> None:
         """Says so for ever; what the store refuses is tried again."""
-        wait = BEAT
+        wait = often = min(BEAT, self._store.lease.total_seconds() / BEATS)
         while True:
             await asyncio.sleep(wait)
             try:
                 await asyncio.to_thread(self.show)
             except StoreError as error:
-                level = logging.ERROR if wait == BEAT else logging.DEBUG
+                level = logging.ERROR if wait == often else logging.DEBUG
                 log.log(level, "store_refused", message=f"no sign of life was taken: {error}", code=error.code)
                 self._trouble.met("presence", error)
-                wait = REFUSED
+                wait = min(REFUSED, often)
             else:
                 self._trouble.over("presence")
-                wait = BEAT
+                wait = often
 
     async def leave(self) -> None:
         """Ends; what the store refuses is found out by the others."""

@@ -1,4 +1,4 @@
-"""The workers of one process: as many runs at once as it has slots, each in a thread, claimed from the store.
+"""The workers of one process: as many runs at once as it has slots, each in a thread.
 
 They are woken by asks of this process, and look by themselves for those of others. Beside that they say that they are
 alive, and put back what workers had that are not any more. A run's own story is performing.py.
@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from reconciler.errors import StoreError
 from rosterd.daemon.performing import Performer
@@ -24,11 +25,70 @@ REFUSED = 2.0  # before the next look, when the store refused
 HAND_OVER = 5.0  # seconds for runs to stop once they are told to
 
 
+class Claims(Protocol):
+    """Where workers get wishes from. Its methods block: they are called in threads."""
+
+    def claim(self) -> Wish | None:
+        """Takes the next wish.
+
+        Raises:
+            StoreError: the store refused.
+        """
+
+    def over(self, wish: Wish) -> None:
+        """Told that nothing more is done about a wish that was claimed."""
+
+    def announced(self, ids: Sequence[str]) -> None:
+        """Told of wishes that are new or may run earlier (queue.Announce)."""
+
+    def gone(self, wishes: Sequence[Wish]) -> None:
+        """Told of wishes that were put back because who had claimed them is dead."""
+
+    def beat(self) -> None:
+        """Called with every sign of life of this process."""
+
+    def leave(self) -> None:
+        """This process claims nothing any more."""
+
+    async def listen(self, heard: Callable[[Sequence[str]], None]) -> None:
+        """Calls `heard` when other processes announce something, for ever."""
+
+
+class FromStore:
+    """Wishes straight from the store, for the workers of one process."""
+
+    def __init__(self, store: Store, presence: Presence) -> None:
+        self._store, self._presence = store, presence
+
+    def claim(self) -> Wish | None:
+        """The one of the workspace that was served longest ago."""
+        moment = now()
+        return claim(self._store, self._presence.id, new_run(moment), moment)
+
+    def over(self, wish: Wish) -> None:
+        """The store knows; so it is with all that follows."""
+
+    def announced(self, ids: Sequence[str]) -> None:
+        """Nothing."""
+
+    def gone(self, wishes: Sequence[Wish]) -> None:
+        """Nothing."""
+
+    def beat(self) -> None:
+        """Nothing."""
+
+    def leave(self) -> None:
+        """Nothing."""
+
+    async def listen(self, heard: Callable[[Sequence[str]], None]) -> None:
+        """Looks of the workers find what others ask for."""
+
+
 class Workers:
     """Runs what waits. Lives in one event loop; only `announced` is for other threads."""
 
-    def __init__(self, store: Store, presence: Presence, *, slots: int) -> None:
-        self._store, self._presence, self.slots = store, presence, slots
+    def __init__(self, claims: Claims, presence: Presence, *, slots: int) -> None:
+        self._claims, self._presence, self.slots = claims, presence, slots
         self._running: dict[str, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._poked = asyncio.Event()
@@ -39,7 +99,11 @@ class Workers:
     def start(self, performer: Performer) -> None:
         """Begins to look for work."""
         self._loop = asyncio.get_running_loop()
-        self._tasks = [asyncio.create_task(self._work(performer)), asyncio.create_task(self._presence.keep())]
+        self._tasks = [
+            asyncio.create_task(self._work(performer)),
+            asyncio.create_task(self._presence.keep()),
+            asyncio.create_task(self._claims.listen(self.announced)),
+        ]
 
     def announced(self, _ids: Sequence[str]) -> None:
         """There may be something to do; for every thread (queue.Announce)."""
@@ -62,10 +126,11 @@ class Workers:
         left = await _left(self._running.values(), seconds)
         self._stop.set()
         left = await _left(left, HAND_OVER)
-        for task in self._tasks:
-            task.cancel()
+        await asyncio.gather(*(_ended(task) for task in self._tasks))
         if not left:
             await self._presence.leave()
+            with suppress(StoreError):  # the others find out
+                await asyncio.to_thread(self._claims.leave)
         return not left
 
     async def _work(self, performer: Performer) -> None:
@@ -88,7 +153,7 @@ class Workers:
 
     async def _begin(self, performer: Performer) -> bool:
         """Whether there was something to begin."""
-        wish = await asyncio.to_thread(self._claim)
+        wish = await asyncio.to_thread(self._claims.claim)
         if wish is None:
             return False
         task = asyncio.create_task(self._one(performer, wish))
@@ -96,12 +161,12 @@ class Workers:
         task.add_done_callback(lambda _: self._over(wish.id))
         return True
 
-    def _claim(self) -> Wish | None:
-        moment = now()
-        return claim(self._store, self._presence.id, new_run(moment), moment)
-
     async def _one(self, performer: Performer, wish: Wish) -> None:
-        await in_thread(lambda: performer.perform(wish, self._stop), f"run {wish.directory}")
+        def work() -> None:
+            performer.perform(wish, self._stop)
+            self._claims.over(wish)
+
+        await in_thread(work, f"run {wish.directory}")
 
     def _over(self, wish: str) -> None:
         del self._running[wish]
@@ -112,6 +177,14 @@ async def _left(tasks: "Iterable[asyncio.Task[None]]", seconds: float) -> "set[a
     """Those that have not ended after so long."""
     listed = set(tasks)
     return (await asyncio.wait(listed, timeout=seconds))[1] if listed else listed
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    """Ends a task. Python 3.11's wait_for forgets a cancellation that comes together with what it waited for, and
+    procrastinate's listener stands on that: so it is told again."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.2)
 
 
 async def _set(event: asyncio.Event, seconds: float) -> None:

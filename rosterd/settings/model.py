@@ -86,6 +86,18 @@ class DaemonSettings(Section):
     workers: int = Field(
         default=4, ge=1, le=64, strict=True, description="how many directories one process runs at the same time"
     )
+    queue: Literal["embedded", "procrastinate"] | None = Field(
+        default=None,
+        description=(
+            "what hands runs to processes: embedded, within one; procrastinate, over many machines, on PostgreSQL. "
+            "If left out, procrastinate on PostgreSQL"
+        ),
+        examples=["procrastinate"],
+    )
+    lease: Duration = Field(
+        default=timedelta(seconds=60),
+        description="how long a process on another machine that says nothing keeps what it runs: the same in all",
+    )
     stop_within: Duration = Field(
         default=timedelta(seconds=25),
         description="how long runs may take to end once it is told to stop; the others are left to the next start",

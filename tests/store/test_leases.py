@@ -15,7 +15,7 @@ from reconciler.model import Observation, UsersSeen, Wanted
 from reconciler.report import Report
 from rosterd import ports
 from rosterd.ports import lease
-from store import Store, leases
+from store import Store
 from store.database import rows
 from store.leases import Held, WorkspaceBusy, give_back, stamp, take
 from store.runs import reports
@@ -157,11 +157,9 @@ class Slow(Directory):
 
 
 @pytest.mark.parametrize("waits", [1, 20])
-def test_a_slow_pull_keeps_its_lease(store: Store, monkeypatch: pytest.MonkeyPatch, waits: int) -> None:
+def test_a_slow_pull_keeps_its_lease(store: Store, waits: int) -> None:
     """Regression: the lease of a pull that took longer than a minute ran out, and the next run took it over."""
-    monkeypatch.setattr(leases, "LEASE", timedelta(seconds=0.25))
-    monkeypatch.setattr(leases, "RENEW", 0.05)
-    monkeypatch.setattr(ports, "RENEW", 0.05)
+    store.lease = timedelta(seconds=0.25)
     directory = Slow("ada", waits=waits)
     refused: list[WorkspaceBusy] = []
 

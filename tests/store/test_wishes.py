@@ -18,7 +18,7 @@ from store.wishes import (
     advance,
     ask,
     claim,
-    claim_wish,
+    claim_in,
     depths,
     finish,
     forget,
@@ -143,15 +143,20 @@ def test_those_who_ask_at_once_share_one_wish(store: Store) -> None:
     assert sum(not ticket.joined for ticket in tickets) == 1
 
 
+def claim_named(store: Store, wish: str, worker: str, run: str, now: str) -> Wish | None:
+    with store.write() as connection:
+        return claim_in(connection, wish, worker, run, now)
+
+
 def test_a_named_wish_is_claimed_unless_its_workspace_is_busy(store: Store) -> None:
     one, two = asked(store, "acme/okta"), asked(store, "acme/entra")
-    first = claim_wish(store, two.id, "one", "run1", NOON)
+    first = claim_named(store, two.id, "one", "run1", NOON)
     assert first is not None
     assert first.directory == "acme/entra"
-    assert claim_wish(store, one.id, "two", "run2", NOON) is None
-    assert claim_wish(store, two.id, "two", "run2", NOON) is None
+    assert claim_named(store, one.id, "two", "run2", NOON) is None
+    assert claim_named(store, two.id, "two", "run2", NOON) is None
     assert finish(store, first, at(1))
-    assert claim_wish(store, one.id, "two", "run2", NOON) is not None
+    assert claim_named(store, one.id, "two", "run2", NOON) is not None
 
 
 def test_what_waits_for_a_back_off_is_not_claimed_before(store: Store) -> None:

@@ -10,7 +10,7 @@ from rosterd.daemon.performing import Performer
 from rosterd.daemon.presence import Presence
 from rosterd.daemon.queue import Queue
 from rosterd.daemon.trouble import Trouble
-from rosterd.daemon.workers import Workers
+from rosterd.daemon.workers import FromStore, Workers
 from store import Store
 from store.wishes import Ask, Ticket, Trigger, Wish, depths
 from tests.rosterd.reports import report
@@ -58,7 +58,7 @@ class Parts:
     def __init__(self, store: Store, runs: Runs, *, slots: int = 4) -> None:
         self.store, self.trouble = store, Trouble()
         self.presence = Presence(store, "serve", lambda _: None, self.trouble)
-        self.workers = Workers(store, self.presence, slots=slots)
+        self.workers = Workers(FromStore(store, self.presence), self.presence, slots=slots)
         self.queue = Queue(store, self.workers.announced)
         self.performer = Performer(store, self.queue, runs, runs.note, self.trouble)
 
