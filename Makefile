@@ -43,6 +43,8 @@ $(READY): requirements.lock pyproject.toml
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev --extra trace --no-header \
 	  --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra build --extra trace --no-header \
+	  --no-emit-index-url --no-emit-find-links --no-annotate -c requirements.lock pyproject.toml -o deploy/requirements.lock
 
 clean:
 	rm -rf $(VENV) rosterd-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants

@@ -1,0 +1,215 @@
+"""What is in deploy/, judged by its own linters, and held against the program and its documents."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from rosterd import settings
+from rosterd.metrics import Metrics
+from store import open_store
+from store.measured import measured
+from tests.builders import DIRECTORY, Directory, sync
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
+OPERATIONS = ROOT / "docs" / "operations.md"
+RULES: list[dict[str, Any]] = yaml.safe_load((DEPLOY / "alerts.yml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana.json").read_text(encoding="utf-8"))
+KUBERNETES: list[dict[str, Any]] = [
+    *yaml.safe_load_all((DEPLOY / "kubernetes" / "rosterd.yaml").read_text(encoding="utf-8"))
+]
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text(encoding="utf-8"))
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+
+
+def tool(name: str) -> str:
+    """The path of a linter; skips where there is none."""
+    search = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"], str(ROOT / ".tools/usr/bin")))
+    found = shutil.which(name, path=search)
+    if found is None:
+        pytest.skip(f"{name} is not on this machine; .ci/run fetches it")
+    return found
+
+
+def passes(*command: str) -> str:
+    done = subprocess.run(command, cwd=DEPLOY, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+# -- linters ------------------------------------------------------------------------------------------------------
+
+
+def test_hadolint_finds_nothing() -> None:
+    assert passes(tool("hadolint"), "Dockerfile").strip() == ""
+
+
+def test_the_rules_are_prometheus_rules() -> None:
+    assert f"{len(RULES)} rules found" in passes(tool("promtool"), "check", "rules", "alerts.yml")
+
+
+def test_the_manifest_is_kubernetes() -> None:
+    said = passes(tool("kubernetes-validate"), "--strict", "kubernetes/rosterd.yaml")
+    assert said.count("passed") == len(KUBERNETES)
+
+
+def test_systemd_reads_the_unit_and_finds_it_closed(tmp_path: Path) -> None:
+    command = tool("systemd-analyze")
+    unit = tmp_path / "rosterd.service"
+    text = (DEPLOY / "rosterd.service").read_text(encoding="utf-8")
+    unit.write_text(text.replace("/opt/rosterd/bin/rosterd", sys.executable), encoding="utf-8")
+    assert passes(command, "verify", "--man=no", str(unit)).strip() == ""
+    # "1.2 OK" at the time of writing; 10 is a service without any of it.
+    passes(command, "security", "--offline=true", "--threshold=15", "--no-pager", str(unit))
+
+
+# -- metrics that are named are there -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """Every series of /metrics with the labels that it has."""
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('metrics')}/rosterd.db")
+    sync(store, Directory("ada"))
+    assert measured(store, "2026-11-28T12:00:00.000Z").totals
+    metrics = Metrics(store, lambda: {DIRECTORY: 900.0})
+    metrics.answered.note("GET", 200, 0.001)
+    found: dict[str, set[str]] = {}
+    text = metrics.text().decode()
+    for family in text_string_to_metric_families(text):
+        found.setdefault(family.name, set())
+        for sample in family.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    # A family without samples yet: a counter's samples end in _total.
+    for name in re.findall(r"^# TYPE (\w+_total) counter$", text, re.MULTILINE):
+        found.setdefault(name, set())
+    store.close()
+    return found
+
+
+def queries() -> list[str]:
+    panels = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    return [*(rule["expr"] for rule in RULES), *panels]
+
+
+def named(query: str) -> set[str]:
+    return set(re.findall(r"\b(?:rosterd|process)_\w+", query))
+
+
+@pytest.mark.parametrize("query", queries())
+def test_every_metric_that_a_dashboard_or_an_alert_names_is_there(query: str, shown: dict[str, set[str]]) -> None:
+    names = named(query)
+    assert names or query == 'up{job="rosterd"} == 0'
+    assert names <= shown.keys()
+
+
+def test_every_label_that_a_query_goes_by_is_there(shown: dict[str, set[str]]) -> None:
+    known = {label for labels in shown.values() for label in labels} | {"job", "instance", "le", "code", "kind"}
+    for query in queries():
+        grouped = {part.strip() for group in re.findall(r"\bby \(([^)]*)\)", query) for part in group.split(",")}
+        matched = set(re.findall(r"(\w+)=~?\"", query))
+        assert grouped | matched <= known, query
+
+
+def test_every_metric_of_the_program_is_on_the_dashboard_or_in_an_alert(shown: dict[str, set[str]]) -> None:
+    used = {name for query in queries() for name in named(query)}
+    ours = {name for name in shown if name.startswith("rosterd_") and not name.endswith(("_created", "_sum", "_count"))}
+    bases = {re.sub(r"_(total|bucket)$", "", name) for name in used}
+    assert {re.sub(r"_(total|bucket)$", "", name) for name in ours} - bases <= {"rosterd_directory_held_groups"}
+
+
+# -- alerts -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_every_alert_says_what_to_do(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in ("page", "ticket")
+    page, _, anchor = rule["annotations"]["runbook"].partition("#")
+    assert (page, anchor) == ("docs/operations.md", rule["alert"].lower())
+    headings = re.findall(r"^### (\w+)$", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert rule["alert"] in headings
+
+
+def test_every_alert_that_is_explained_is_there() -> None:
+    explained = re.findall(r"^### (Rosterd\w+)$", OPERATIONS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert explained == [rule["alert"] for rule in RULES]
+
+
+def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
+    cells: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        at = panel["gridPos"]
+        own = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not own & cells, panel["title"]
+        assert at["x"] + at["w"] <= 24
+        cells |= own
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+# -- what must not be lost ----------------------------------------------------------------------------------------
+
+
+def pod() -> dict[str, Any]:
+    (deployment,) = [each for each in KUBERNETES if each["kind"] == "Deployment"]
+    spec: dict[str, Any] = deployment["spec"]["template"]["spec"]
+    return spec
+
+
+def test_the_pod_may_do_nothing() -> None:
+    (container,) = pod()["containers"]
+    assert pod()["securityContext"]["runAsNonRoot"] is True
+    assert pod()["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}
+    }  # fmt: skip
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+
+
+def test_whoever_stops_it_waits_longer_than_runs_may_take_to_end() -> None:
+    within = settings.DaemonSettings().stop_within.total_seconds()
+    assert pod()["terminationGracePeriodSeconds"] > within + 10
+    assert int(COMPOSE["services"]["serve"]["stop_grace_period"].removesuffix("s")) > within + 10
+    unit = (DEPLOY / "rosterd.service").read_text(encoding="utf-8")
+    assert int(re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[0]) > within + 10
+
+
+def test_the_configuration_in_the_manifest_loads(tmp_path: Path) -> None:
+    (configuration,) = [each for each in KUBERNETES if each["kind"] == "ConfigMap"]
+    file = tmp_path / "rosterd.toml"
+    file.write_text(configuration["data"]["rosterd.toml"], encoding="utf-8")
+    assert settings.load(file).directory
+
+
+def test_the_services_are_closed() -> None:
+    serve = COMPOSE["services"]["serve"]
+    assert serve["read_only"] is True
+    assert serve["cap_drop"] == ["ALL"]
+    assert all(port.startswith("127.0.0.1:") for port in serve["ports"])
+    assert "USER 10001:10001" in DOCKERFILE
+    assert "--require-hashes" in DOCKERFILE
+
+
+def test_the_image_has_what_is_tested_and_nothing_of_development() -> None:
+    def pinned(file: Path) -> set[str]:
+        return set(re.findall(r"^([a-z0-9.-]+==[^\s\\;]+)", file.read_text(encoding="utf-8"), re.MULTILINE))
+
+    image, tested = pinned(DEPLOY / "requirements.lock"), pinned(ROOT / "requirements.lock")
+    assert len(image) > 50
+    assert image <= tested
+    assert not {each for each in image if each.startswith(("pytest", "mypy", "hypothesis", "pixeltable"))}
+
+
+def test_the_image_copies_every_package() -> None:
+    copied = set(re.findall(r"^COPY (\w+) \1$", DOCKERFILE, re.MULTILINE))
+    assert copied == {"connectors", "reconciler", "store", "rosterd"}
+    assert "scheduler.py" in DOCKERFILE
