@@ -31,6 +31,7 @@ from rosterd.settings import ConfigError, load
 from rosterd.settings.model import Settings
 from rosterd.telling import Telling
 from rosterd.tokens import finder
+from rosterd.tracing import Traces
 from rosterd.wiring import require_secrets
 from store.database import HEAD, Store
 from store.migrate import current
@@ -57,7 +58,10 @@ async def serve(
     reloading = Reloading(daemon, telling.configure)
     stop = threading.Event()
     metrics = Metrics(store, lambda: intervals_of(daemon.settings))
+    traces = Traces(settings.trace.endpoint) if settings.trace.endpoint else None
     scim = timed(telling.endpoint, metrics.answered.note)
+    if traces is not None:
+        daemon.heard, scim = traces.run, timed(scim, traces.request)
     operators = _operators(daemon, store, reloading, stop)
     server = Server(application(scim, state.why_not, _watching(settings, metrics), api=operators))
     ends = _signals(reloading)
@@ -79,6 +83,8 @@ async def serve(
         notifying.cancel()
         await asyncio.gather(serving, daemon.stop())
         await telling.close()
+        if traces is not None:
+            await asyncio.to_thread(traces.close)
 
 
 def _operators(daemon: Daemon, store: Store, reloading: "Reloading", stop: threading.Event) -> App:

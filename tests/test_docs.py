@@ -134,6 +134,7 @@ DOCUMENTED: dict[str, dict[str, FieldInfo]] = {
     "`[http]`": settings.HttpSettings.model_fields,
     "`[daemon]`": settings.DaemonSettings.model_fields,
     "`[log]`": settings.LogSettings.model_fields,
+    "`[trace]`": settings.TraceSettings.model_fields,
     "`[[notify]]`": settings.NotifySettings.model_fields,
     "`[[workspace]]`": settings.WorkspaceSettings.model_fields,
     "`[[workspace.role]]`": settings.RoleAxis.model_fields,

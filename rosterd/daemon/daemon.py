@@ -5,7 +5,7 @@ is there. What is listened on is rosterd/serving.py.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from reconciler.errors import RunError
 from reconciler.model import Frozen
@@ -51,6 +51,7 @@ class Daemon:
 
     def __init__(self, settings: Settings, store: Store, part: Part = EVERYTHING) -> None:
         self.settings, self._store, self._part = settings, store, part
+        self.heard: Callable[[Report], None] = lambda _: None  # who wants to know of each report, in its thread
         self.trouble = Trouble()
         kind = "serve" if part.asks else "worker"
         self._presence = Presence(store, kind, self._recovered, self.trouble, self._beat)
@@ -125,6 +126,7 @@ class Daemon:
 
     def _ended(self, _wish: Wish, report: Report) -> None:
         log.info("run_ended", message=summary(report), state=report.state, trigger=report.trigger)
+        self.heard(report)
 
     def _recovered(self, wishes: list[Wish]) -> None:
         self._claims.gone(wishes)

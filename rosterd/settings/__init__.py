@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         RoleRule,
         Settings,
         StoreSettings,
+        TraceSettings,
         WorkspaceSettings,
     )
     from rosterd.settings.schemas import schema
@@ -50,6 +51,7 @@ __all__ = [
     "ScimConfig",
     "Settings",
     "StoreSettings",
+    "TraceSettings",
     "WorkspaceSettings",
     "check_secrets",
     "connector_config",

@@ -28,6 +28,7 @@ from rosterd.settings.model import (
     RoleAxis,
     RoleRule,
     StoreSettings,
+    TraceSettings,
     WorkspaceSettings,
 )
 from rosterd.settings.values import OFF, Flap, Limit, keys_of, toml
@@ -57,6 +58,7 @@ def example() -> str:
         _Part("[http]", HttpSettings).text(),
         _Part("[daemon]", DaemonSettings).text(),
         _Part("[log]", LogSettings).text(),
+        _Part("[trace]", TraceSettings).text(),
         _Part("[[notify]]", NotifySettings, commented=True).text(),
         _heading("The tenants of the application."),
         _Part("[[workspace]]", WorkspaceSettings).text(),

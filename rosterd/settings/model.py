@@ -115,6 +115,15 @@ class LogSettings(Section):
     )
 
 
+class TraceSettings(Section):
+    """Where traces of runs and SCIM requests are sent to."""
+
+    endpoint: WebAddress | None = Field(
+        default=None, description="a collector that speaks OTLP over HTTP; read at a start; needs rosterd[trace]",
+        examples=["http://127.0.0.1:4318"],
+    )  # fmt: skip
+
+
 Event = Literal["held", "failed", "quarantined", "recovered", "token_expiring"]
 NOTIFIED: tuple[Event, ...] = ("held", "failed", "quarantined", "recovered", "token_expiring")
 
@@ -397,6 +406,7 @@ class Settings(BaseSettings):
     http: HttpSettings = Field(default=HttpSettings(), description="where `rosterd serve` listens")
     daemon: DaemonSettings = Field(default=DaemonSettings(), description="how `rosterd serve` runs directories")
     log: LogSettings = Field(default=LogSettings(), description="what `rosterd serve` writes to standard error")
+    trace: TraceSettings = Field(default=TraceSettings(), description="where traces are sent to")
     notify: tuple[NotifySettings, ...] = Field(default=(), description="who is told what happens")
     workspace: tuple[WorkspaceSettings, ...] = Field(min_length=1, description="the tenants")
     directory: tuple[DirectorySettings, ...] = Field(default=(), description="their identity sources")
