@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,9 @@ def test_the_image_has_what_is_tested_and_nothing_of_development() -> None:
     image, tested = pinned(DEPLOY / "requirements.lock"), pinned(ROOT / "requirements.lock")
     assert len(image) > 50
     assert image <= tested
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.split(r"[\[<>=;~! ]", each)[0] for each in project["dependencies"]}
+    assert needed <= {each.split("==")[0] for each in image}, "run: make lock"
     assert not {each for each in image if each.startswith(("pytest", "mypy", "hypothesis", "pixeltable"))}
 
 
