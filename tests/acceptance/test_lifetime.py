@@ -1,5 +1,6 @@
 """What a daemon lives through: another configuration, a stop, a second signal, two starts at once, a lock."""
 
+import resource
 import signal
 import sqlite3
 import threading
@@ -141,6 +142,25 @@ def test_a_database_that_somebody_locks_is_survived_and_told(tmp_path: Path) -> 
             assert operator.get("/healthz").status_code == 200
             assert client.get("/Users").status_code == 200
         eventually(lambda: operator.get("/readyz").status_code == 200, 60)
+        assert client.post("/Users", json=person(1)).status_code == 201
+        eventually(lambda: "p1@acme.example" in acme.roster())
+        assert daemon.stop().code == 0
+
+
+def test_a_disk_that_takes_nothing_is_survived_and_told(tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk: what writes beyond it is refused."""
+    acme = told(tmp_path)
+    with serving(acme) as daemon:
+        eventually(lambda: settled(acme))
+        client, operator = daemon.client("acme-scim"), daemon.client()
+        before = resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (0, before[1]))
+        assert client.post("/Users", json=person(1)).status_code == 503
+        eventually(lambda: operator.get("/readyz").status_code == 503)
+        assert operator.get("/readyz").json()["why"].startswith("the store: disk_")
+        assert client.get("/Users").json()["totalResults"] == 0
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, before)
+        eventually(lambda: operator.get("/readyz").status_code == 200)
         assert client.post("/Users", json=person(1)).status_code == 201
         eventually(lambda: "p1@acme.example" in acme.roster())
         assert daemon.stop().code == 0
