@@ -15,9 +15,10 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from reconciler.errors import StoreError
 from store.functions import register
 
-HEAD = "0009"  # the newest migration; a test holds it against store/migrations
+HEAD = "0010"  # the newest migration; a test holds it against store/migrations
 BUSY_SECONDS = 30
 LEASE = timedelta(seconds=60)
+OLDEST_SQLITE = (3, 35, 0)  # the first that knows RETURNING
 REFUSED_VALUE = "refused_value"
 
 _ADVICE = (
@@ -123,11 +124,19 @@ def _engine(url: str) -> Engine:
             fix='write "sqlite:///rosterd.db" or "postgresql+psycopg://user@host/database"',
         ) from exc
     if _is_sqlite(parsed.drivername):
+        _new_enough()
         if parsed.database:
             _make_folder(Path(parsed.database).parent)
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def _new_enough() -> None:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        said = f"the SQLite of this Python is {sqlite3.sqlite_version}, and rosterd needs {needed}"
+        raise _store_error("sqlite_too_old", said, "", "use a newer Python or system, or PostgreSQL")
 
 
 def _make_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection
 
 from reconciler.model import Frozen
+from store.scim.pages import counted
 from store.scim.statements import Statements
 
 
@@ -46,8 +47,7 @@ def heard(connection: Connection, directory: str) -> Hearsay:
     """What is known of a directory."""
     run = Statements(connection)
     state = run.one("SELECT last_request FROM scim_state WHERE directory = ?", directory)
-    sql = "SELECT kind, count(*) FROM scim_resource WHERE directory = ? GROUP BY kind"
-    counts = {row[0]: row[1] for row in run.all(sql, directory)}
+    counts = counted(run, directory)
     used = "SELECT code, count, first, last FROM scim_leniency WHERE directory = ? ORDER BY count DESC, code"
     return Hearsay(
         None if state is None else state[0], counts.get("User", 0), counts.get("Group", 0),
@@ -60,5 +60,5 @@ def forget(connection: Connection, directory: str) -> None:
     run = Statements(connection)
     numbers = "(SELECT no FROM scim_resource WHERE directory = ?)"
     run.run(f"DELETE FROM scim_member WHERE group_no IN {numbers}", directory)
-    for table in ("scim_email", "scim_resource", "token", "scim_leniency", "scim_state"):
+    for table in ("scim_email", "scim_resource", "scim_count", "token", "scim_leniency", "scim_state"):
         run.run(f"DELETE FROM {table} WHERE directory = ?", directory)

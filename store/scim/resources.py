@@ -64,6 +64,7 @@ class DirectoryResources:
         )
         number = self._run.one(sql, self._directory, resource.kind, resource.id, resource.created, *columns.values())[0]
         self._addresses(number, resource)
+        self._count(resource.kind, 1)
 
     def update(self, resource: Resource) -> None:
         """The resource of this id as it is now."""
@@ -87,6 +88,7 @@ class DirectoryResources:
         self._memberships.forget(number)
         self._run.run("DELETE FROM scim_email WHERE resource_no = ?", number)
         self._run.run("DELETE FROM scim_resource WHERE no = ?", number)
+        self._count(kind, -1)
         return True
 
     def known(self, ids: Iterable[str]) -> Mapping[str, Kind]:
@@ -145,6 +147,13 @@ class DirectoryResources:
     def _number(self, id: str, kind: Kind) -> int | None:  # noqa: A002
         number, found = self._kinds((id,)).get(id, (None, kind))
         return number if found == kind else None
+
+    def _count(self, kind: Kind, more: int) -> None:
+        self._run.run(
+            "INSERT INTO scim_count (directory, kind, number) VALUES (?, ?, ?) ON CONFLICT (directory, kind)"
+            " DO UPDATE SET number = scim_count.number + excluded.number",
+            self._directory, kind, more,
+        )  # fmt: skip
 
     def _free(self, resource: Resource) -> None:
         """

@@ -203,3 +203,11 @@ def test_a_server_that_ends_the_connection(postgres_url: str, postgres: Postgres
         write(opened, "new")
     assert caught.value.code == "connection_lost"
     opened.close()
+
+
+def test_a_sqlite_that_is_too_old_is_refused(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.34.1")
+    error = refusal(sqlite_url)
+    assert error.code == "sqlite_too_old"
+    assert "is 3.34.1, and rosterd needs 3.35.0" in error.message

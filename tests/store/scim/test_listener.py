@@ -4,6 +4,7 @@ from itertools import count
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from connectors.scim.listener import Listener
 from connectors.scim.ports import Resources
 from reconciler.policy import Policy
 from store import Store
+from store.scim.statements import Statements
 from tests.builders import policy
 from tests.connectors.scim.client import Client
 from tests.connectors.scim.test_laws import IDS, JSON, METHOD, PATHS, QUERIES, STEPS
@@ -92,3 +94,28 @@ def test_any_request_has_an_answer_over_the_store(
         encoded = b"" if body is None else msgspec.json.encode(body)
         asked = Request(method, path, tuple(named), {"content-type": "application/json"}, encoded)
         assert client.listener.answer(asked, client.memory, "2026-11-21T09:00:00.000Z").status in range(200, 502)
+
+
+def test_a_group_without_its_members_is_found_without_reading_memberships(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entra asks so before every change of a group (E13): what it costs does not follow the group's size."""
+    client = OverStore(store, policy(directory="counted"), "entra", strict=False)
+    made = [client.ask("POST", "/Users", {"userName": name}).json["id"] for name in ("ada", "bob")]
+    members = [{"value": one} for one in made]
+    group = client.ask("POST", "/Groups", {"displayName": "eng", "members": members}).json["id"]
+    asked: list[str] = []
+    run = Statements._run
+
+    def watched(self: Statements, sql: str, given: tuple[Any, ...]) -> Any:
+        asked.append(sql)
+        return run(self, sql, given)
+
+    monkeypatch.setattr(Statements, "_run", watched)
+    for target in (f"/Groups/{group}", '/Groups?filter=displayName eq "eng"', "/Groups"):
+        more = "&" if "?" in target else "?"
+        answer = client.ask("GET", f"{target}{more}excludedAttributes=members", None)
+        assert answer.status == 200
+        assert "members" not in str(answer.json)
+    assert len(asked) == 3
+    assert not [sql for sql in asked if "scim_member" in sql]

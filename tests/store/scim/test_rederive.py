@@ -1,19 +1,21 @@
 """Runs of a told directory: what was told reaches the workspace, no request is lost to a run, policy may change."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pytest
+from sqlalchemy import Connection
 
 from connectors.scim.observe import observed as seen_by_the_listener
-from reconciler.model import DirectoryGroup, GroupsSeen, MembersSeen, UserGone, UsersSeen
+from reconciler.model import DirectoryGroup, DirectoryUser, GroupsSeen, MembersSeen, UserGone, UsersSeen
 from reconciler.policy import AttributeMapping, Policy, TeamMapping
 from reconciler.report import Report
 from rosterd.ports import Told, run_once
 from store import Store
 from store.database import rows
-from store.mirror import directory_row
 from store.scim import rederive
 from store.scim.rederive import Rederivation
 from store.snapshot import View
@@ -191,32 +193,49 @@ def test_a_request_in_the_middle_of_a_run_is_not_lost(
     assert not everything(store, policy())["pending"]
 
 
+class Interrupted(Store):
+    """A store that has something told to it just before its transaction of this number."""
+
+    def __init__(self, opened: Store, number: int, tell: Callable[[], None]) -> None:
+        super().__init__(opened.engine)
+        self.left, self._tell = number, tell
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """As ever, and what is told before."""
+        self.left -= 1
+        if self.left == 0:
+            self._tell()
+        with super().write() as connection:
+            yield connection
+
+
+@pytest.mark.parametrize("number", range(1, 18))
 def test_a_request_between_two_chunks_is_newer_than_what_the_next_chunk_reads(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(rederive, "CHUNK", 1)
-    push(store, "ada", "bob")
-    observations: list[str] = []
+    push(store, "ada", "bob", "cyd")
+    join(store, "Eng", "ada", "bob")
+    join(store, "Ops", "cyd")
 
-    def observing(resource: Any, attributes: frozenset[str]) -> Any:
-        observations.append(resource.id)
-        return seen_by_the_listener(resource, attributes)
+    def tell() -> None:
+        push(store, "ada", title="Countess")
+        push(store, "dan")
+        delete(store, "bob")
+        join(store, "Ops", "ada", "dan")
 
-    run = Rederivation(store, policy(), lambda: "2026-01-03T00:00:00.000Z", observe=observing)
-    step = run._groups
-
-    def groups(*given: Any) -> Any:
-        found = step(*given)
-        if not observations:
-            observations.append("begun")
-        return found
-
-    monkeypatch.setattr(run, "_groups", groups)
+    interrupted = Interrupted(store, number, tell)
+    run = Rederivation(interrupted, policy(), lambda: "2026-01-03T00:00:00.000Z", observe=seen_by_the_listener)
     list(run.questions(thorough=True))
     run.promote()
-    assert observations == ["begun", "ada", "bob"]
-    with store.write() as connection:
-        assert directory_row(connection, "okta").complete_at == "2026-01-03T00:00:00.000Z"
+    assert interrupted.left <= 0
+    found = everything(store, policy())
+    states = {row[0]: (row[1], msgspec.json.decode(row[6], type=DirectoryUser).title) for row in found["mirror_user"]}
+    assert states == {"ada": ("active", "Countess"), "bob": ("gone", ""), "cyd": ("active", ""), "dan": ("active", "")}
+    assert {tuple(row)[-2:] for row in found["mirror_edge"]} == {
+        ("ada", "Eng"), ("cyd", "Ops"), ("ada", "Ops"), ("dan", "Ops"),
+    }  # fmt: skip
 
 
 def test_a_changed_policy_marks_whom_it_touches(store: Store) -> None:

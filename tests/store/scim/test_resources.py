@@ -155,3 +155,17 @@ def test_what_the_database_refuses_is_the_same_error_however_it_is_asked(store: 
         run.run("INSERT INTO binding (directory, ref, group_id) VALUES (?, ?, ?)", "okta", "Eng", "1")
         with pytest.raises(IntegrityError):
             run.run("INSERT INTO binding (directory, ref, group_id) VALUES (?, ?, ?)", "okta", "Eng", "2")
+
+
+def test_how_many_there_are_is_kept_and_not_counted(store: Store) -> None:
+    """Counting them for each page costs more than the page: 5 ms with 100,000 people."""
+    asked = [Query("User", 0), Query("Group", 0)]
+    with request(store) as told:
+        assert [told.find(query).total for query in asked] == [0, 0]
+    fill(store, person("ada"), person("bob"), team("eng"))
+    fill(store, person("ada"), asked=policy(directory="other"))
+    with request(store) as told:
+        told.delete("User", "bob")
+        told.delete("User", "nobody")
+        told.delete("Group", "ada")
+        assert [told.find(query).total for query in asked] == [1, 1]
