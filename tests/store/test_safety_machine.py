@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -51,7 +51,7 @@ from tests.store.become import check_roster
 from tests.store.configured import LIMITS, SIDES, Choice, configured
 from tests.store.tenants import CHANGE, EMAILS, GROUPS, NAMES, Tenant
 from tests.store.truth import Truth, believed, lost, takes
-from tests.store.watching import Clock, Watch, dying
+from tests.store.watching import Clock, Watch, cluster, dying
 from tests.store.workspaces import add, edit
 
 SIDE = st.sampled_from(SIDES)
@@ -204,6 +204,8 @@ class Safety(RuleBasedStateMachine):
             except StoreError as error:
                 if (error.code, met) != ("lease_lost", [True, True]):
                     raise
+            else:
+                assert met != [True, True]
 
     def _sync(
         self, side: str, *, verify: bool = False, apply: bool = True, progress: Any = lambda *_: None
@@ -260,7 +262,7 @@ class Safety(RuleBasedStateMachine):
             case "approve":
                 self._decided(approve_run(self.settings, self.store, run, digest=digest, **given))
             case "approve one":
-                self._decided(approve_run(self.settings, self.store, run, only=clusters[:1], **given))
+                self._decided(approve_run(self.settings, self.store, run, only=clusters[:1], **given), clusters[:1])
             case "approve late":
                 Clock.present += timedelta(hours=73)
                 with pytest.raises(CannotDecide):
@@ -274,8 +276,12 @@ class Safety(RuleBasedStateMachine):
             case "undo":
                 self._decided(undo_run(self.settings, self.store, run, apply=True, **given))
 
-    def _decided(self, report: Report) -> None:
-        assert report.digest == self.watch.runs[report.run].plan.digest
+    def _decided(self, report: Report, only: Sequence[str] = ()) -> None:
+        ran = self.watch.runs[report.run]
+        assert report.digest == ran.plan.digest
+        if report.trigger == "approval":  # what was approved is what is applied
+            held = [each for each in self.watch.runs[report.of].withheld if not only or cluster(each).key in only]
+            assert {action.digest for action in ran.released} <= {action.digest for action in held}
         self.runs.append(report.run)
 
     @rule(

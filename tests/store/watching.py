@@ -51,6 +51,11 @@ class Clock(datetime):
         return cls.fromisoformat(Clock.present.isoformat())
 
 
+def cluster(action: Action) -> Cluster:
+    """What an action is judged with."""
+    return Cluster(action.step, action.evidence or "", action.cause)
+
+
 class Ran(msgspec.Struct):
     """A run as it was seen: what it planned, what was held, under which policy."""
 
@@ -62,11 +67,12 @@ class Ran(msgspec.Struct):
     @property
     def released(self) -> list[Action]:
         """What is planned and not held."""
-        return [
-            action
-            for action in self.planned
-            if action.state == "planned" and Cluster(action.step, action.evidence or "", action.cause) not in self.held
-        ]
+        return [action for action in self.planned if action.state == "planned" and cluster(action) not in self.held]
+
+    @property
+    def withheld(self) -> list[Action]:
+        """What is planned and held."""
+        return [action for action in self.planned if action.state == "planned" and cluster(action) in self.held]
 
     @property
     def plan(self) -> Plan:
