@@ -65,6 +65,15 @@ class Postgres:
         self._server.ensure_postgres_running()
         self._admin = self._connected()
 
+    def cpu(self) -> float:
+        """CPU seconds of the server so far, those of connections that ended included."""
+        server = psutil.Process(self._server.get_pid())
+        living = (each.cpu_times() for each in server.children())
+        ended = server.cpu_times()
+        return ended.user + ended.system + ended.children_user + ended.children_system + sum(
+            times.user + times.system for times in living
+        )  # fmt: skip
+
     def _connected(self) -> psycopg.Connection[Any]:
         return psycopg.connect(f"host={self._folder} user=postgres dbname=postgres", autocommit=True)
 
