@@ -58,10 +58,10 @@ async def serve(
     reloading = Reloading(daemon, telling.configure)
     stop = threading.Event()
     metrics = Metrics(store, lambda: intervals_of(daemon.settings))
-    traces = Traces(settings.trace.endpoint) if settings.trace.endpoint else None
+    outgoing = Outgoing(settings, store, daemon)
     scim = timed(telling.endpoint, metrics.answered.note)
-    if traces is not None:
-        daemon.heard, scim = traces.run, timed(scim, traces.request)
+    if outgoing.traces is not None:
+        scim = timed(scim, outgoing.traces.request)
     operators = _operators(daemon, store, reloading, stop)
     server = Server(application(scim, state.why_not, _watching(settings, metrics), api=operators))
     ends = _signals(reloading)
@@ -69,7 +69,7 @@ async def serve(
     await daemon.start()
     serving = asyncio.create_task(server.serve([sock]))
     telling.start()
-    notifying = asyncio.create_task(Notifier(lambda: daemon.settings, store).keep())
+    outgoing.start()
     try:
         state.open = True
         listening()
@@ -80,11 +80,9 @@ async def serve(
         log.info("stopping", message="stopping: what runs has a moment to end")
         server.end()
         reloading.close()
-        notifying.cancel()
         await asyncio.gather(serving, daemon.stop())
         await telling.close()
-        if traces is not None:
-            await asyncio.to_thread(traces.close)
+        await outgoing.close()
 
 
 def _operators(daemon: Daemon, store: Store, reloading: "Reloading", stop: threading.Event) -> App:
@@ -101,16 +99,42 @@ def _operators(daemon: Daemon, store: Store, reloading: "Reloading", stop: threa
 async def work(settings: Settings, store: Store, ready: Callable[[], None]) -> None:
     """Runs directories, and nothing else, until SIGTERM or SIGINT; `ready` is called when it does."""
     daemon = await asyncio.to_thread(Daemon, settings, store, Part(asks=False))
+    outgoing = Outgoing(settings, store, daemon)
     reloading = Reloading(daemon, lambda _: None)
     ends = _signals(reloading)
     await daemon.start()
+    outgoing.start()
     try:
         ready()
         await ends.wait()
     finally:
-        log.info("stopping", message="stopping")
+        log.info("stopping", message="stopping: what runs has a moment to end")
         reloading.close()
         await daemon.stop()
+        await outgoing.close()
+
+
+class Outgoing:
+    """What a process tells others by itself: traces of what it does, where configuration names a collector, and
+    notifications. Of several processes over one store each looks, and one sends (store/notices.py)."""
+
+    def __init__(self, settings: Settings, store: Store, daemon: Daemon) -> None:
+        self._notifier = Notifier(lambda: daemon.settings, store)
+        self._notifying: asyncio.Task[None] | None = None
+        self.traces = Traces(settings.trace.endpoint) if settings.trace.endpoint else None
+        if self.traces is not None:
+            daemon.heard = self.traces.run
+
+    def start(self) -> None:
+        """Begins to look for what there is to be told."""
+        self._notifying = asyncio.create_task(self._notifier.keep())
+
+    async def close(self) -> None:
+        """Notifies no more, and sends the traces that are left: call it when the runs have ended."""
+        if self._notifying is not None:
+            self._notifying.cancel()
+        if self.traces is not None:
+            await asyncio.to_thread(self.traces.close)
 
 
 class Reloading:

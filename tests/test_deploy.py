@@ -29,6 +29,7 @@ KUBERNETES: list[dict[str, Any]] = [
     *yaml.safe_load_all((DEPLOY / "kubernetes" / "rosterd.yaml").read_text(encoding="utf-8"))
 ]
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text(encoding="utf-8"))
+UNITS = ("rosterd.service", "rosterd-worker.service")
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -63,10 +64,11 @@ def test_the_manifest_is_kubernetes() -> None:
     assert said.count("passed") == len(KUBERNETES)
 
 
-def test_systemd_reads_the_unit_and_finds_it_closed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_reads_the_unit_and_finds_it_closed(tmp_path: Path, name: str) -> None:
     command = tool("systemd-analyze")
-    unit = tmp_path / "rosterd.service"
-    text = (DEPLOY / "rosterd.service").read_text(encoding="utf-8")
+    unit = tmp_path / name
+    text = (DEPLOY / name).read_text(encoding="utf-8")
     unit.write_text(text.replace("/opt/rosterd/bin/rosterd", sys.executable), encoding="utf-8")
     assert passes(command, "verify", "--man=no", str(unit)).strip() == ""
     # "1.2 OK" at the time of writing; 10 is a service without any of it.
@@ -159,29 +161,68 @@ def test_the_panels_of_the_dashboard_do_not_overlap() -> None:
 # -- what must not be lost ----------------------------------------------------------------------------------------
 
 
-def pod() -> dict[str, Any]:
-    (deployment,) = [each for each in KUBERNETES if each["kind"] == "Deployment"]
-    spec: dict[str, Any] = deployment["spec"]["template"]["spec"]
+DEPLOYMENTS = {each["metadata"]["name"]: each["spec"] for each in KUBERNETES if each["kind"] == "Deployment"}
+SERVE, WORKER = DEPLOYMENTS["rosterd"], DEPLOYMENTS["rosterd-worker"]
+
+
+def pod(deployment: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = deployment["template"]["spec"]
     return spec
 
 
-def test_the_pod_may_do_nothing() -> None:
-    (container,) = pod()["containers"]
-    assert pod()["securityContext"]["runAsNonRoot"] is True
-    assert pod()["automountServiceAccountToken"] is False
+@pytest.mark.parametrize("deployment", [SERVE, WORKER], ids=["serve", "worker"])
+def test_the_pod_may_do_nothing(deployment: dict[str, Any]) -> None:
+    (container,) = pod(deployment)["containers"]
+    assert pod(deployment)["securityContext"]["runAsNonRoot"] is True
+    assert pod(deployment)["automountServiceAccountToken"] is False
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}
     }  # fmt: skip
-    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+
+
+def test_who_serves_is_asked_how_it_is_and_a_worker_is_not() -> None:
+    (serving,), (working,) = pod(SERVE)["containers"], pod(WORKER)["containers"]
+    assert serving["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert serving["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert not [name for name in working if name.endswith("Probe") or name == "ports"]
+    assert COMPOSE["services"]["worker"]["healthcheck"] == {"disable": True}
+
+
+def test_requests_go_to_those_that_serve() -> None:
+    labels = {name: spec["template"]["metadata"]["labels"] for name, spec in DEPLOYMENTS.items()}
+    for name, spec in DEPLOYMENTS.items():
+        assert spec["selector"]["matchLabels"] == labels[name]
+    (service,) = [each["spec"] for each in KUBERNETES if each["kind"] == "Service"]
+    (budget,) = [each["spec"] for each in KUBERNETES if each["kind"] == "PodDisruptionBudget"]
+    assert service["selector"] == budget["selector"]["matchLabels"] == labels["rosterd"] != labels["rosterd-worker"]
+
+
+def test_a_worker_is_what_serves_but_for_what_it_listens_on() -> None:
+    (serving,), (working,) = pod(SERVE)["containers"], pod(WORKER)["containers"]
+    assert (serving["args"], working["args"]) == (["serve"], ["worker"])
+    same = ("image", "envFrom", "securityContext", "resources", "volumeMounts")
+    assert [serving[name] for name in same] == [working[name] for name in same]
+    services = COMPOSE["services"]
+    assert services["worker"]["command"] == ["worker"]
+    own = {"build", "ports", "command", "healthcheck"}
+    assert {k: v for k, v in services["serve"].items() if k not in own} == {
+        k: v for k, v in services["worker"].items() if k not in own
+    }
+    closed = [re.findall(r"^(?:NoNew|Cap|Amb|Pro|Priv|Restrict|Lock|Mem|Rem|System|Tasks|UMask).*$", text, re.MULTILINE)
+              for text in ((DEPLOY / name).read_text(encoding="utf-8") for name in UNITS)]  # fmt: skip
+    assert closed[0] == closed[1]
+    assert len(closed[0]) > 25
 
 
 def test_whoever_stops_it_waits_longer_than_runs_may_take_to_end() -> None:
     within = settings.DaemonSettings().stop_within.total_seconds()
-    assert pod()["terminationGracePeriodSeconds"] > within + 10
-    assert int(COMPOSE["services"]["serve"]["stop_grace_period"].removesuffix("s")) > within + 10
-    unit = (DEPLOY / "rosterd.service").read_text(encoding="utf-8")
-    assert int(re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[0]) > within + 10
+    for deployment in DEPLOYMENTS.values():
+        assert pod(deployment)["terminationGracePeriodSeconds"] > within + 10
+    for name in ("serve", "worker"):
+        assert int(COMPOSE["services"][name]["stop_grace_period"].removesuffix("s")) > within + 10
+    for name in UNITS:
+        unit = (DEPLOY / name).read_text(encoding="utf-8")
+        assert int(re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[0]) > within + 10
 
 
 def test_the_configuration_in_the_manifest_loads(tmp_path: Path) -> None:
@@ -192,10 +233,11 @@ def test_the_configuration_in_the_manifest_loads(tmp_path: Path) -> None:
 
 
 def test_the_services_are_closed() -> None:
-    serve = COMPOSE["services"]["serve"]
-    assert serve["read_only"] is True
-    assert serve["cap_drop"] == ["ALL"]
-    assert all(port.startswith("127.0.0.1:") for port in serve["ports"])
+    for name in ("serve", "worker"):
+        assert COMPOSE["services"][name]["read_only"] is True
+        assert COMPOSE["services"][name]["cap_drop"] == ["ALL"]
+    assert all(port.startswith("127.0.0.1:") for port in COMPOSE["services"]["serve"]["ports"])
+    assert "ports" not in COMPOSE["services"]["worker"]
     assert "USER 10001:10001" in DOCKERFILE
     assert "--require-hashes" in DOCKERFILE
 

@@ -76,4 +76,4 @@ class Presence:
         try:
             await asyncio.to_thread(leave, self._store, self.id)
         except StoreError as error:
-            log.debug("leaving_not_taken", message=f"leaving was not taken: {error}")
+            log.debug("leaving_not_taken", message=f"leaving was not taken: {error}", code=error.code)

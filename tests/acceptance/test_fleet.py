@@ -1,6 +1,7 @@
 """Many processes over one PostgreSQL: killed, stopped, told to end, and the database restarted under them. One run at a
 time in a workspace, whatever happens, and what was asked for is done."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.acceptance.command import rehearsal
 from tests.acceptance.daemon import eventually
 from tests.acceptance.fleet import Fleet, fleet
 from tests.databases import Postgres, postgres_server
+from tests.listening import Collector, Webhook
 
 pytestmark = pytest.mark.acceptance
 PEOPLE = 40
@@ -128,6 +130,41 @@ def test_a_directory_that_hangs_or_is_throttled_starves_nobody(tmp_path: Path, p
                 process.send(signal.SIGTERM)
             assert [process.end() for process in acme.processes] == [0] * 4
             assert all("Traceback" not in process.log for process in acme.processes)
+
+
+def test_workers_log_trace_and_notify_as_serving_processes_do(tmp_path: Path, postgres: Postgres) -> None:
+    with (
+        Collector() as collector,
+        Webhook() as webhook,
+        company() as okta,
+        fleet(tmp_path, postgres, {"acme-1": okta}) as acme,
+    ):
+        with acme.rehearsal.file.open("a", encoding="utf-8") as file:
+            file.write(
+                f'[log]\nformat = "json"\n[trace]\nendpoint = "{collector.address}"\n'
+                '[[notify]]\nid = "on-call"\nurl = { env = "NOTIFY_URL" }\n'
+            )
+        acme.rehearsal.environment |= {"SECRET_ACME_1": "wr0ng-s3cret", "NOTIFY_URL": webhook.url}
+        acme.start("worker")
+        ticket = acme.ask("acme-1")
+        acme.done(ticket)
+        eventually(lambda: webhook.texts)
+        acme.start("worker", "serve")
+        for process in acme.processes:
+            process.send(signal.SIGTERM)
+        assert [process.end() for process in acme.processes] == [0] * 3
+        (text,) = webhook.texts  # the others knew of it
+        run = acme.wish(ticket).run
+        assert text.startswith("rosterd: 1 failed")
+        assert f"rosterd report {run}" in text
+        traced = {each.value.string_value for span in collector.spans for each in span.attributes}
+        assert {run, "acme-1", "acme"} <= traced
+        events = [json.loads(line) for line in acme.processes[0].lines if line.startswith("{")]
+        (ended,) = [each for each in events if each["event"] == "run_ended"]
+        assert (ended["run"], ended["directory"], ended["workspace"]) == (run, "acme-1", "acme")
+        assert "notified" in {each["event"] for each in events}
+        said = "".join(process.log for process in acme.processes)
+        assert not [each for each in ("wr0ng-s3cret", "s3cret-path", "Traceback") if each in said]
 
 
 def test_a_database_that_is_restarted_under_load_ends_nothing(tmp_path: Path) -> None:

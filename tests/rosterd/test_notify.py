@@ -1,14 +1,11 @@
 """Notifications: each thing once, to real servers on loopback; a target that fails stops nothing."""
 
-import json
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,46 +21,13 @@ from store.leases import stamp
 from store.notices import FIRST_AGAIN, LONGEST_AGAIN, Notice, again
 from store.tokens import Token, keep_token
 from tests.builders import DIRECTORY, WORKSPACE, Directory, policy, sync
+from tests.listening import Webhook
 
 # apprise looks at images with a module that Python 3.13 has no more, and does without it there.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 NOON = "2026-11-28T12:00:00.000Z"
 HELD = policy(limits={"deactivate": Limit(count=2)})
-
-
-class Webhook:
-    """A server that takes what Slack's webhooks take, or refuses with a status."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.status = 200
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if outer.status == 200:
-                    assert set(sent) == {"text"}, sent
-                    outer.texts.append(sent["text"])
-                self.send_response(outer.status)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hooks/s3cret-path"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-
-    def __enter__(self) -> "Webhook":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture

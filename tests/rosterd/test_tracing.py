@@ -2,16 +2,13 @@
 
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from reconciler.report import Report
 from rosterd.tracing import CannotTrace, Traces
+from tests.listening import Collector
 
 REPORT = Report(
     "r1", "acme", "acme-okta", "schedule", "full", "blocked", "2026-11-28T12:00:00.000Z", "2026-11-28T12:00:03.000Z",
@@ -20,41 +17,16 @@ REPORT = Report(
 
 
 @pytest.fixture
-def collector() -> Iterator[tuple[str, list[Any]]]:
-    """A collector's address, and the spans that it got."""
-    spans: list[Any] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.headers.get("Content-Encoding") == "gzip":
-                import gzip
-
-                body = gzip.decompress(body)
-            sent = ExportTraceServiceRequest.FromString(body)
-            assert self.path == "/v1/traces"
-            spans.extend(s for r in sent.resource_spans for scope in r.scope_spans for s in scope.spans)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            return
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", spans
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def collector() -> Iterator[Collector]:
+    with Collector() as made:
+        yield made
 
 
-def test_a_run_is_a_span_with_its_phases(collector: tuple[str, list[Any]]) -> None:
-    address, spans = collector
-    traces = Traces(address)
+def test_a_run_is_a_span_with_its_phases(collector: Collector) -> None:
+    traces = Traces(collector.address)
     traces.run(REPORT)
     traces.close()
-    by_name = {span.name: span for span in spans}
+    by_name = {span.name: span for span in collector.spans}
     assert set(by_name) == {"run", "pull", "plan"}
     whole = by_name["run"]
     about = {each.key: each.value.string_value for each in whole.attributes}
@@ -66,12 +38,11 @@ def test_a_run_is_a_span_with_its_phases(collector: tuple[str, list[Any]]) -> No
     assert whole.status.message == "unavailable"
 
 
-def test_a_request_is_a_span(collector: tuple[str, list[Any]]) -> None:
-    address, spans = collector
-    traces = Traces(address)
+def test_a_request_is_a_span(collector: Collector) -> None:
+    traces = Traces(collector.address)
     traces.request("PATCH", 204, 0.25)
     traces.close()
-    (span,) = spans
+    (span,) = collector.spans
     assert span.name == "PATCH /scim/v2"
     assert span.end_time_unix_nano - span.start_time_unix_nano == 250_000_000
 

@@ -116,7 +116,15 @@ def operating(call: Annotated[Call, Depends(calling)]) -> None:
         raise Refusal(403, "read_only", "this token only reads",
                       fix="make one that operates: rosterd admin-token create --scope operate")  # fmt: skip
     asked = f"{call.request.method} {call.request.scope['route'].path_format}"  # no names: they are of people
-    log.info("operator_asked", message=f"{call.by} asks: {asked}", by=call.by, request=asked)
+    log.info("operator_asked", message=f"{call.by} asks: {asked}", by=call.by, request=asked, **_about(call.request))
+
+
+def _about(request: Request) -> dict[str, str]:
+    """What a request is about, as the log names it."""
+    given: dict[str, str] = request.path_params
+    about = {name: value for name, value in given.items() if name in ("run", "workspace")}
+    of_directory = request.scope["route"].path_format.startswith("/v1/directories/{id}")
+    return {**about, "directory": given["id"]} if of_directory else about
 
 
 Called = Annotated[Call, Depends(calling)]

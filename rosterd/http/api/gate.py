@@ -88,7 +88,8 @@ class Gate:
         try:
             await asyncio.to_thread(self._used, [id])
         except StoreError as error:
-            log.debug("token_use_unkept", message=f"when a token was used is not kept: {error}")
+            said = f"when a token was used is not kept: {error}"
+            log.debug("token_use_unkept", message=said, code=error.code)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
