@@ -19,6 +19,7 @@ from store.leases import WorkspaceBusy, stamp
 from store.runs import RunTasks
 from tests.builders import by_hand
 from tests.rosterd.decisions import Acme, each, refused
+from tests.rosterd.files import WORKSPACE, directory, loaded
 from tests.store.workspaces import add, edit
 
 THREE = ("ada", "bob", "cyd")
@@ -459,6 +460,14 @@ def test_a_run_that_was_only_planned(acme: Acme) -> None:
     for decide in (acme.approve, acme.reject):
         error = refused(decide, report.run)
         assert (error.code, error.fix) == ("only_planned", "make it one that does: rosterd sync okta")
+
+
+def test_a_run_of_a_directory_that_only_audits_by_now(acme: Acme) -> None:
+    report = held(acme)
+    text = WORKSPACE + directory("scim", name="told") + directory("okta", 'audits = "told"')
+    acme.settings = loaded(acme.folder, text)
+    for decide in (acme.approve, acme.reject, acme.undo):
+        assert refused(decide, report.run).code == "only_audits"
 
 
 def test_a_run_that_is_not_there(acme: Acme) -> None:

@@ -18,10 +18,13 @@ from rosterd.wiring import (
     check_directory,
     connect,
     open_store,
+    ownership_of,
     policy_of,
     require_pulled,
     require_secrets,
     run_directory,
+    turn_of,
+    workspace_of,
 )
 from tests.rosterd.files import CONNECTIONS, WORKSPACE, directory, loaded
 
@@ -216,3 +219,19 @@ def test_a_check_knows_the_domains_and_what_the_last_whole_read_saw(kind: Kind, 
     texts = {each.code: each.message for each in found if each.severity != "ok"}
     assert texts["fewer_people"].startswith("4 people are seen, 10 were")
     assert texts["nobody_in_domains"].startswith("4 of 4 people have addresses outside acme.com: beta.com (4)")
+
+
+def test_one_that_audits_is_read_for_what_it_is_compared_with_and_owns_nobody(tmp_path: Path) -> None:
+    told = 'scope_groups = ["Crew"]\nexclude = ["svc-*"]\nmatch = "user_name"\n'
+    team = '[[directory.team]]\ngroup = "Design"\nteam = "Design"'
+    own = 'audits = "told"\nscope_groups = ["App"]\nexclude = ["bot-*"]'
+    text = WORKSPACE + directory("scim", told + team, name="told") + directory("okta", own)
+    settings = loaded(tmp_path, text)
+    policy = policy_of(settings, settings.directory[1])
+    assert (policy.directory, policy.match) == ("okta", "user_name")
+    assert policy.scope == Scope(groups=("App",), exclude=("bot-*", "svc-*"))
+    assert policy.configured == {"App", "Crew", "Design"}
+    assert (policy.axes, policy.sources, policy.limits) == ((), (), {})
+    assert [each.directory for each in ownership_of(settings, "acme").directories] == ["told"]
+    assert [turn_of(each) for each in settings.directory] == ["acme", "audit:okta"]
+    assert [workspace_of(settings, turn_of(each)) for each in settings.directory] == ["acme", "acme"]
