@@ -18,8 +18,8 @@ from store.decisions import held_clusters
 from store.leases import WorkspaceBusy, stamp
 from store.runs import RunTasks
 from tests.builders import by_hand
+from tests.rosterd import files
 from tests.rosterd.decisions import Acme, each, refused
-from tests.rosterd.files import WORKSPACE, directory, loaded
 from tests.store.workspaces import add, edit
 
 THREE = ("ada", "bob", "cyd")
@@ -464,8 +464,8 @@ def test_a_run_that_was_only_planned(acme: Acme) -> None:
 
 def test_a_run_of_a_directory_that_only_audits_by_now(acme: Acme) -> None:
     report = held(acme)
-    text = WORKSPACE + directory("scim", name="told") + directory("okta", 'audits = "told"')
-    acme.settings = loaded(acme.folder, text)
+    text = files.WORKSPACE + files.directory("scim", name="told") + files.directory("okta", 'audits = "told"')
+    acme.settings = files.loaded(acme.folder, text)
     for decide in (acme.approve, acme.reject, acme.undo):
         assert refused(decide, report.run).code == "only_audits"
 
