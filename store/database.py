@@ -104,6 +104,15 @@ def open_store(url: str) -> Store:
     return store
 
 
+def is_there(url: str) -> bool:
+    """Whether others may use this database already: False only for an SQLite file that does not exist yet."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return True  # opening it says what is wrong
+    return not _is_sqlite(parsed.drivername) or (bool(parsed.database) and Path(str(parsed.database)).exists())
+
+
 def connect(url: str) -> Store:
     """The database as it is, its schema untouched.
 

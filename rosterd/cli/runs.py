@@ -98,13 +98,20 @@ def sync(
       rosterd sync acme-okta --full       and compare everybody, to find drift
     """
     from rosterd.asking import daemons
+    from rosterd.wiring import require_secrets
+    from store.database import is_there
 
     settings = settings_of(context)
     wanted = chosen(settings, directories or [])
     if not wanted:
         say("no directory is configured: add a [[directory]] (rosterd config example)")
+    alone = here or not is_there(settings.store.url)
+    if alone:  # before a database is made for a run that cannot begin
+        require_secrets(settings, wanted)
     with opened(settings) as store:
-        asks = wanted and not here and daemons(store)
+        asks = wanted and not alone and daemons(store)
+        if not (alone or asks):
+            require_secrets(settings, wanted)
         runs = (_asked if asks else _made_here)(settings, store, wanted, verify=full, silent=as_json)
         if len(wanted) == 1:
             results: list[Report | Failed] = [runs[0]()]
@@ -118,9 +125,6 @@ def _made_here(
     settings: "Settings", store: "Store", wanted: "Sequence[DirectorySettings]", *, verify: bool, silent: bool
 ) -> "list[Callable[[], Report]]":
     """A run of each directory in this process."""
-    from rosterd.wiring import require_secrets
-
-    require_secrets(settings, tuple(wanted))
     return [partial(run, settings, store, each, verify=verify, silent=silent) for each in wanted]
 
 
