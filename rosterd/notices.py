@@ -61,6 +61,8 @@ def _of_runs(directory: str, totals: Totals, now: str) -> Iterator[Notice]:
     if totals.wrong_since:
         said = f": {totals.last_error}" if totals.last_error else ""
         sentence = f"{directory}: run {totals.last} ended {totals.last_state}{said}"
+        if totals.broke:  # there is no report
+            sentence, command = f"{directory}: a run broke: {totals.broke}", f"rosterd check {directory}"
         yield Notice(
             f"failed:{directory}:{totals.wrong_since}", "failed", directory, totals.workspace, sentence, command, now
         )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from reconciler.plan import Step
 from reconciler.report import Report
-from store.database import rows
+from store.database import UNAVAILABLE, rows
 
 BUCKETS = (1, 5, 15, 60, 300, 900, 1800, 3600, 14400, 86400)  # seconds
 WELL = ("succeeded", "held")  # states of a run with which nothing is wrong
@@ -33,7 +33,7 @@ class Totals(msgspec.Struct, omit_defaults=True):
     """Of one directory, since its first run in this store. `actions` by kind and state; `last` is its last run.
 
     `wrong_since`: when the first of the runs in a row began that did not go well; `was_wrong_since`: of the row before
-    that, which is over. "": none.
+    that, which is over. "": none. `broke`: what was wrong when the latest run broke before it had a report.
     """
 
     runs: dict[str, int] = {}
@@ -50,6 +50,7 @@ class Totals(msgspec.Struct, omit_defaults=True):
     last_error: str = ""
     wrong_since: str = ""
     was_wrong_since: str = ""
+    broke: str = ""
 
 
 def totals_in(connection: Connection) -> dict[str, Totals]:
@@ -83,11 +84,24 @@ def add_killed(connection: Connection, directory: str, number: int) -> None:
         _keep(connection, directory, totals)
 
 
+def add_broken(connection: Connection, directory: str, workspace: str, began: str, error: dict[str, str]) -> None:
+    """Adds a run that broke before it had a report, in a transaction that has locked its directory. What the store
+    itself refused is no news of the directory."""
+    if error["code"] in UNAVAILABLE:
+        return
+    totals = _kept(connection, directory)
+    _count(totals.failures, error["code"])
+    totals.workspace, totals.broke = workspace, error["message"]
+    totals.wrong_since = totals.wrong_since or began
+    _keep(connection, directory, totals)
+
+
 def _how_it_went(totals: Totals, report: Report) -> None:
     totals.workspace, totals.last, totals.last_state = report.workspace, report.run, report.state
     totals.last_error = report.error["message"] if report.error is not None else ""
     if report.of:
         return  # an approval says nothing about the directory
+    totals.broke = ""
     if report.state not in WELL:
         totals.wrong_since = totals.wrong_since or report.began
     elif totals.wrong_since:

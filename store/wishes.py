@@ -16,6 +16,8 @@ from sqlalchemy import Connection, text
 from reconciler.model import Frozen
 from store.database import Store, rows
 from store.leases import stamp
+from store.mirror import lock_directory
+from store.totals import add_broken
 
 Trigger = Literal["schedule", "push", "api", "manual"]  # the later one outranks the earlier when asks join
 State = Literal["waiting", "running", "done", "lost", "joined"]
@@ -194,6 +196,8 @@ def finish(store: Store, wish: Wish, now: str, error: dict[str, str] | None = No
     Of what nobody asked for by hand the last one of each directory is kept.
     """
     with store.write() as connection:
+        if error:
+            lock_directory(connection, wish.directory)
         done = connection.execute(
             text(f"UPDATE wish SET state = 'done', ended = :now, progress = NULL, error = :error WHERE {_MINE}"),
             {"now": now, "error": error and msgspec.json.encode(error).decode(), **_mine(wish)},
@@ -202,6 +206,8 @@ def finish(store: Store, wish: Wish, now: str, error: dict[str, str] | None = No
             text("DELETE FROM wish WHERE directory = :d AND ended < :now AND trigger IN ('schedule', 'push')"),
             {"d": wish.directory, "now": now},
         )
+        if error and done.rowcount == 1:
+            add_broken(connection, wish.directory, wish.workspace, wish.began or now, error)
     return done.rowcount == 1
 
 

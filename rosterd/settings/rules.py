@@ -61,6 +61,8 @@ def broken(raw: Table) -> Iterator[Found]:
         yield from _fields(("directory", index), directory)
         yield from _feeds(("directory", index), directory, workspaces)
     yield from _audits(raw)
+    yield from _unique_ids(raw, "notify")
+    yield from _told_of(raw)
 
 
 def _unique_ids(raw: Table, name: str) -> Iterator[Found]:
@@ -191,6 +193,18 @@ def _auditable(here: Path, directory: Table, of: str, known: Mapping[str, Table]
     elif of not in same:
         message = f'"{of}" feeds another workspace than "{directory.get("workspace")}"'
         yield Found("other_workspace", here, message, _choices("", same) or "give both the same workspace")
+
+
+def _told_of(raw: Table) -> Iterator[Found]:
+    """Nobody waits for news of a directory that is not there."""
+    for name, listed in (("directory", "directories"), ("workspace", "workspaces")):
+        known = tuple(each["id"] for _, each in tables(raw, name) if isinstance(each.get("id"), str))
+        for index, target in tables(raw, "notify"):
+            given = target.get(listed)
+            for place, own in enumerate(given if isinstance(given, list) else ()):
+                if isinstance(own, str) and own not in known:
+                    message = f'no [[{name}]] has the id "{own}"'
+                    yield Found(f"unknown_{name}", ("notify", index, listed, place), message, _choices(own, known))
 
 
 def _role_source(here: Path, role: Table, workspace: Table) -> Iterator[Found]:

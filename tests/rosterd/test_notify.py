@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from connectors.base import Unavailable
+from connectors.base import Refused, Unavailable
 from reconciler.policy import Limit
 from rosterd import settings
+from rosterd.daemon.queue import new_id
 from rosterd.notify import LISTED, Notifier, body, service_of, title
+from rosterd.ports import new_run, now
 from store import Store
 from store.leases import stamp
 from store.notices import FIRST_AGAIN, LONGEST_AGAIN, Notice, again
 from store.tokens import Token, keep_token
+from store.wishes import Ask, ask, claim, finish
 from tests.builders import DIRECTORY, WORKSPACE, Directory, policy, sync
 from tests.listening import Webhook
 
@@ -57,7 +60,8 @@ def configured(folder: Path, more: str = "") -> settings.Settings:
         f'[[notify]]\nid = "on-call"\nurl = {{ env = "NOTIFY_URL" }}\n{more}\n'
         f'[[workspace]]\nid = "{WORKSPACE}"\n'
         f'[[directory]]\nid = "{DIRECTORY}"\nworkspace = "{WORKSPACE}"\nkind = "okta"\n'
-        'url = "https://acme.okta.com"\ntoken = { env = "OKTA_TOKEN" }\n',
+        'url = "https://acme.okta.com"\ntoken = { env = "OKTA_TOKEN" }\n'
+        '[[workspace]]\nid = "other"\n[[directory]]\nid = "other"\nworkspace = "other"\nkind = "scim"\n',
         encoding="utf-8",
     )
     return settings.load(file)
@@ -116,6 +120,34 @@ def test_a_failing_directory_is_told_when_it_begins_and_when_it_is_over(
     failed, recovered = webhook.texts
     assert "Okta answered 503" in failed
     assert "runs go well again" in recovered
+
+
+def test_a_run_that_breaks_before_it_has_a_report_is_told_as_failed(
+    store: Store, tmp_path: Path, webhook: Webhook, clock: Clock
+) -> None:
+    missing = Refused("secret missing: OKTA_TOKEN is not set", fix="provide OKTA_TOKEN").as_dict()
+    full = {"code": "disk_full", "message": "the disk is full", "where": "", "fix": ""}  # an alert is about the store
+    with telling(store, tmp_path, clock) as notifier:
+        for error in (full, missing, missing):
+            broken(store, error)
+            notifier.look()
+            clock.pass_(minutes=5)
+        sync(store, Directory("ada"))
+        notifier.look()
+    failed, recovered = webhook.texts
+    assert failed.startswith("rosterd: 1 failed")
+    assert "a run broke: secret missing: OKTA_TOKEN is not set" in failed
+    assert f"rosterd check {DIRECTORY}" in failed
+    assert "runs go well again" in recovered
+
+
+def broken(store: Store, error: dict[str, str]) -> None:
+    """A run that a worker began and that has no report."""
+    with store.write() as connection:
+        ask(connection, Ask(WORKSPACE, DIRECTORY, "schedule"), new_id(now()), now())
+    wish = claim(store, "w1", new_run(now()), now())
+    assert wish is not None
+    assert finish(store, wish, now(), error)
 
 
 def test_a_quarantined_directory_and_a_token_that_ends(

@@ -17,6 +17,7 @@ AXIS = '[[workspace.role]]\naxis = "a"\nvalues = ["low", "high"]\n'
 ACME = '[[workspace]]\nid = "acme"\n'
 FIELD = '[[directory.attribute]]\nfrom = "jobTitle"\nto = "title"\n'
 ROLE = '[[directory.role]]\naxis = "role"\n'
+TOLD_OF = '[[notify]]\nid = "ops"\nurl = { env = "NOTIFY_URL" }\n'
 OTHER = '[[workspace]]\nid = "other"\n'
 TOLD = directory("scim").replace('id = "scim"', 'id = "acme-scim"')
 AUDITED = WORKSPACE + TOLD
@@ -145,6 +146,12 @@ CASES: list[tuple[str, str, int | None, str, str]] = [
     ("bad_pattern", "directory[0].exclude[0]", 10, "is everybody",
      WORKSPACE + directory("scim", 'exclude = ["[a-z]*"]')),
     ("bad_value", "directory[0].exclude", 10, "at most 100", WORKSPACE + directory("scim", f"exclude = {['x'] * 101}")),
+    # notifications
+    ("duplicate_id", "notify[1].id", 10, "two [[notify]]", WORKSPACE + TOLD_OF + TOLD_OF),
+    ("unknown_directory", "notify[0].directories[1]", 13, 'did you mean "okta"?',
+     WORKSPACE + directory("scim", name="okta") + TOLD_OF + 'directories = ["okta", "otka"]'),
+    ("unknown_workspace", "notify[0].workspaces[0]", 9, "one of: acme",
+     WORKSPACE + TOLD_OF + 'workspaces = ["zzz"]'),
     ("not_for_kind", "directory[1].audits", 14, "remove", AUDITED + directory("scim", 'audits = "acme-scim"')),
     ("unknown_directory", "directory[1].audits", 16, '"acme-scim"',
      AUDITED + directory("okta", 'audits = "acme-scin"')),
