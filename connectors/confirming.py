@@ -49,7 +49,8 @@ class ById:
 
 def seen_or_gone(user: DirectoryUser) -> UsersSeen | UserGone:
     """A person's own record: still there, or marked as deleted by the directory itself."""
-    return UserGone(user.external_id) if user.state is UserState.GONE else UsersSeen((user,))
+    gone = user.state is UserState.GONE
+    return UserGone(user.external_id, off_since=user.off_since) if gone else UsersSeen((user,))
 
 
 def in_or_out(asked: Membership, *, is_member: bool) -> MembersSeen | MembersLeft:

@@ -135,7 +135,7 @@ _ONE = "/v1.0/users/{}?$select=accountEnabled,userType,{}"
 _DELTA = "/v1.0/users/delta?$select=accountEnabled,userType,{}"
 # A navigation property: expanded, not selected (learn.microsoft.com/graph/api/user-list-manager).
 _MANAGER = "&$expand=manager($select=id,displayName,mail,userPrincipalName)"
-_DELETED = "/v1.0/directory/deletedItems/{}?$select=id"
+_DELETED = "/v1.0/directory/deletedItems/{}?$select=id,deletedDateTime"
 _GROUP = "/v1.0/groups/{}?$select=id,displayName"
 _WITH_ID = "&$filter=id%20eq%20'{}'"
 _AT_ONCE = 8
@@ -323,7 +323,9 @@ class Entra(Reader):
         if record is not None:
             return UsersSeen(each([record], partial(to_user, attributes=paths), "GET /v1.0/users/{id}"))
         deleted = await self._get_or_none(_DELETED.format(key))
-        return UserGone(external_id, Evidence.ABSENCE if deleted is None else Evidence.TOMBSTONE)
+        if deleted is None:
+            return UserGone(external_id, Evidence.ABSENCE)
+        return UserGone(external_id, Evidence.TOMBSTONE, text(deleted.get("deletedDateTime")))
 
     async def _ask_group(self, group: str) -> Observation:
         """A deleted security group leaves no trace (facts §2); the bin shows others to more permissions only."""

@@ -176,8 +176,8 @@ class Google(Reader):
         query = {"userKey": external_id, **reading.query}
         found = await self._get_or_none(f"users/{external_id}", self._sdk.users.get, query, reading.one)
         if found is None:
-            deleted = external_id in await bin_.ids()
-            return UserGone(external_id, Evidence.TOMBSTONE if deleted else Evidence.ABSENCE)
+            deleted = (await bin_.people()).get(external_id)
+            return UserGone(external_id, Evidence.ABSENCE) if deleted is None else deleted
         return confirming.seen_or_gone(to_user(found, wanted.attributes))
 
     async def _ask_group(self, group: str) -> Observation:
@@ -311,19 +311,24 @@ class Google(Reader):
 
 
 class _Bin:
-    """The ids of the deleted, listed once and only when somebody cannot be found."""
+    """The deleted, listed once and only when somebody cannot be found."""
 
     def __init__(self, listed: Callable[[], AsyncGenerator[Any, None]]) -> None:
         self._listed = listed
         self._lock = asyncio.Lock()
-        self._ids: set[str] | None = None
+        self._people: dict[str, UserGone] | None = None
 
-    async def ids(self) -> set[str]:
+    async def people(self) -> dict[str, UserGone]:
         async with self._lock:
-            if self._ids is None:
+            if self._people is None:
                 async with aclosing(self._listed()) as found:
-                    self._ids = {raw.id async for page in found for raw in page.items or ()}
-            return self._ids
+                    gone = [_deleted(raw) async for page in found for raw in page.items or ()]
+                self._people = {each.external_id: each for each in gone}
+            return self._people
+
+
+def _deleted(raw: User) -> UserGone:
+    return UserGone(raw.id, Evidence.TOMBSTONE, text(raw.deletionTime))
 
 
 def _decoded(answer: Answer, decoder: Decoder[Any], request: str) -> Any:
@@ -349,9 +354,10 @@ def to_user(raw: User, attributes: frozenset[str] = frozenset()) -> DirectoryUse
     """A User resource of the Directory API. Its address is its login; title and department are of the primary job."""
     email, name = text(raw.primaryEmail), raw.name or _NAMELESS
     work = primary(raw.organizations) if raw.organizations else _NO_WORK
+    state = _state(raw)
     return DirectoryUser(
         raw.id,
-        _state(raw),
+        state,
         email,
         email,
         text(name.givenName),
@@ -362,6 +368,7 @@ def to_user(raw: User, attributes: frozenset[str] = frozenset()) -> DirectoryUse
         _manager(raw.relations) if raw.relations else "",
         raw.isGuestUser is True,
         attributes_of(raw, attributes) if attributes else {},
+        "" if state is UserState.ACTIVE else _off_since(raw),
     )
 
 
@@ -377,6 +384,14 @@ def _state(raw: User) -> UserState:
     if raw.suspended is True or raw.archived is True:
         return UserState.SUSPENDED
     return UserState.ACTIVE if raw.suspended is False and raw.archived is False else UserState.UNKNOWN
+
+
+def _off_since(raw: User) -> str:
+    """Whichever of them came first took the access away; after a deletion that counts."""
+    if raw.deletionTime:
+        return text(raw.deletionTime)
+    on = ((raw.suspended, raw.suspensionTime), (raw.archived, raw.archivalTime))
+    return min((text(moment) for off, moment in on if off is True and moment), default="")
 
 
 def _manager(relations: tuple[Relation, ...]) -> str:

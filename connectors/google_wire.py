@@ -43,6 +43,8 @@ class User(msgspec.Struct, frozen=True, gc=False):
     suspended: Any = None
     archived: Any = None
     deletionTime: Any = None  # noqa: N815
+    suspensionTime: Any = None  # noqa: N815
+    archivalTime: Any = None  # noqa: N815
     isGuestUser: Any = None  # noqa: N815
     organizations: tuple[Organization, ...] | None = None
     relations: tuple[Relation, ...] | None = None

@@ -117,7 +117,7 @@ def open(config: Config, opened: Opened) -> "Okta":  # noqa: A001 -- what the re
 
 # -- the connector ------------------------------------------------------------------------------------------------
 
-_USERS = "/api/v1/users?limit=200&fields=profile:({}),status"
+_USERS = "/api/v1/users?limit=200&fields=profile:({}),status,statusChanged"
 _GROUPS = "/api/v1/groups?limit=200"
 _MEMBERS = "/api/v1/groups/{}/users?limit=1000"
 _OF_PERSON = "/api/v1/users/{}/groups"
@@ -330,7 +330,11 @@ def _told(observation: UsersSeen | CollectionEnd) -> Iterable[Observation]:
     """DEPROVISIONED people as the tombstones that they are (facts §2); pages of others as they are."""
     if isinstance(observation, CollectionEnd):
         return (observation,)
-    gone = [UserGone(user.external_id) for user in observation.users if user.state is UserState.GONE]
+    gone = [
+        UserGone(user.external_id, off_since=user.off_since)
+        for user in observation.users
+        if user.state is UserState.GONE
+    ]
     if not gone:
         return (observation,)
     return (UsersSeen(tuple([user for user in observation.users if user.state is not UserState.GONE])), *gone)
@@ -387,6 +391,7 @@ STATES = {
     "STAGED": UserState.PENDING,
     "PROVISIONED": UserState.PENDING,
 }
+OFF = frozenset({UserState.SUSPENDED, UserState.GONE})
 
 
 def to_user(raw: Mapping[str, Any], attributes: Collection[str] = ()) -> DirectoryUser:
@@ -397,9 +402,10 @@ def to_user(raw: Mapping[str, Any], attributes: Collection[str] = ()) -> Directo
     """
     profile = raw.get("profile") or {}
     get = profile.get
+    state = STATES.get(raw.get("status", ""), UserState.UNKNOWN)
     return DirectoryUser(
         external_id=raw["id"],
-        state=STATES.get(raw.get("status", ""), UserState.UNKNOWN),
+        state=state,
         user_name=text(get("login")),
         email=text(get("email")),
         given_name=text(get("firstName")),
@@ -409,6 +415,7 @@ def to_user(raw: Mapping[str, Any], attributes: Collection[str] = ()) -> Directo
         department=text(get("department")),
         manager=text(get("manager")),
         attributes={name: get(name) for name in attributes if get(name) is not None} if attributes else {},
+        off_since=text(raw.get("statusChanged")) if state in OFF else "",
     )
 
 

@@ -50,7 +50,9 @@ class DirectoryUser(Frozen, frozen=True, gc=False, array_like=True):
     """One person as a directory describes them; strings are trimmed, a missing text is "".
 
     `external_id` is the vendor's immutable id. `email` is the primary work address. `attributes` holds the custom
-    attributes that configuration mentions, under the name that configuration uses, as the vendor sent them.
+    attributes that configuration mentions, under the name that configuration uses, as the vendor sent them. `off_since`
+    is when somebody who is not active became so, where the vendor says it: for measuring only, and no part of who they
+    are. Nobody has checked that it is a time.
 
     As JSON it is an array in the order of the fields, half the size of an object: stores keep it a million times. New
     fields go to the end, with a default.
@@ -68,6 +70,7 @@ class DirectoryUser(Frozen, frozen=True, gc=False, array_like=True):
     manager: str = ""
     guest: bool = False
     attributes: dict[str, JSON] = {}
+    off_since: str = ""
 
 
 class DirectoryGroup(Frozen, frozen=True):
@@ -100,6 +103,7 @@ class UserGone(Frozen, frozen=True, tag="user_gone"):
 
     external_id: str
     evidence: Evidence = Evidence.TOMBSTONE
+    off_since: str = ""  # as DirectoryUser's
 
 
 class GroupsSeen(Frozen, frozen=True, tag="groups_seen"):
@@ -113,6 +117,7 @@ class GroupGone(Frozen, frozen=True, tag="group_gone"):
 
     external_id: str
     evidence: Evidence = Evidence.TOMBSTONE
+    off_since: str = ""  # as DirectoryUser's
 
 
 class MembersSeen(Frozen, frozen=True, tag="members_seen"):

@@ -109,8 +109,9 @@ def of_runs(totals: Iterable[Totals]) -> Iterator[Metric]:
 def _leavers(totals: list[Totals]) -> Metric:
     family = HistogramMetricFamily(
         "rosterd_leaver_latency_seconds",
-        "From when a leaver was known to their access being ended. Known is: for SCIM, the directory's request; for a"
-        " directory that is read, the end of the first read that showed it (so add up to its interval).",
+        "From when somebody left to their access being ended. Left is: the directory's own time where it says one; else"
+        " for SCIM the request, and for a directory that is read the end of the first read that showed it (so add up to"
+        " its interval).",
     )
     counts = [sum(each.leavers.counts[place] for each in totals) for place in range(len(BUCKETS) + 1)]
     edges = [*map(float, BUCKETS), float("inf")]

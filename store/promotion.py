@@ -16,6 +16,8 @@ from store.history import Keeper
 from store.mirror import directory_row
 from store.pending import mark_below, mark_touched
 
+_PERSON = "directory, external_id, state, evidence, match_key, changed_at, body, off_since"
+
 
 class Promotion:
     """The steps of one promotion, on one connection, in one transaction."""
@@ -61,8 +63,8 @@ class Promotion:
         if self._first:
             self._was.newcomers()
             self._run(
-                "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
-                " SELECT :d, external_id, state, evidence, match_key, :now, body FROM stage_user"
+                f"INSERT INTO mirror_user ({_PERSON})"
+                " SELECT :d, external_id, state, evidence, match_key, :now, body, off_since FROM stage_user"
                 " WHERE state <> 'gone' ORDER BY seq"
             )
         else:
@@ -78,11 +80,12 @@ class Promotion:
         )
         self._was.people(gone=False)
         self._run(
-            "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
-            " SELECT :d, s.external_id, s.state, s.evidence, s.match_key, :now, s.body FROM stage_changed c"
-            " CROSS JOIN stage_user s WHERE s.external_id = c.external_id AND s.state <> 'gone'"
+            f"INSERT INTO mirror_user ({_PERSON})"
+            " SELECT :d, s.external_id, s.state, s.evidence, s.match_key, :now, s.body, s.off_since"
+            " FROM stage_changed c CROSS JOIN stage_user s WHERE s.external_id = c.external_id AND s.state <> 'gone'"
             " ON CONFLICT (directory, external_id) DO UPDATE SET state = excluded.state, evidence = NULL,"
-            " match_key = excluded.match_key, changed_at = excluded.changed_at, body = excluded.body"
+            " match_key = excluded.match_key, changed_at = excluded.changed_at, body = excluded.body,"
+            " off_since = excluded.off_since"
         )
 
     def _gone(self) -> None:
@@ -98,11 +101,11 @@ class Promotion:
         )
         self._was.people(gone=True)
         self._run(
-            "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
-            " SELECT :d, s.external_id, 'gone', s.evidence, s.match_key, :now, s.body FROM stage_changed c"
+            f"INSERT INTO mirror_user ({_PERSON})"
+            " SELECT :d, s.external_id, 'gone', s.evidence, s.match_key, :now, s.body, s.off_since FROM stage_changed c"
             " CROSS JOIN stage_user s WHERE s.external_id = c.external_id AND s.state = 'gone'"
             " ON CONFLICT (directory, external_id) DO UPDATE SET state = 'gone', evidence = excluded.evidence,"
-            " changed_at = excluded.changed_at, scoped = NULL"
+            " changed_at = excluded.changed_at, off_since = excluded.off_since, scoped = NULL"
         )
 
     def groups(self, *, complete: bool) -> None:

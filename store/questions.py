@@ -129,7 +129,7 @@ class Inquiry:
         match observation:
             case UsersSeen(users):
                 return self._seen({user.external_id for user in users})
-            case UserGone(external_id, evidence):
+            case UserGone(external_id, evidence, _):
                 if external_id in self._witnesses:
                     return False
                 (self._absent if evidence is Evidence.ABSENCE else self._gone).add(external_id)

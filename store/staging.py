@@ -31,6 +31,7 @@ from reconciler.model import (
 )
 from reconciler.policy import Policy, described, match_key
 from reconciler.report import Complete
+from store.bodies import body_of
 from store.database import Store, bulk, rows, translated
 from store.ends import Ends
 from store.history import promoted
@@ -43,7 +44,7 @@ from store.snapshot import BETWEEN
 # Staging is only appended to: a key on a table with bodies costs ten times the insert. Promotion makes the indexes, in
 # one sort, and drops what came twice; `seq` says which sight was the later.
 _STAGING = {
-    "stage_user": "seq INTEGER, external_id {id}, state TEXT, evidence TEXT, match_key TEXT, body TEXT",
+    "stage_user": "seq INTEGER, external_id {id}, state TEXT, evidence TEXT, match_key TEXT, body TEXT, off_since TEXT",
     "stage_group": "seq INTEGER, external_id {id}, name TEXT, email TEXT",
     "stage_edge": "group_id {id}, member_id {id}, nested {bool}",
     "stage_left": "group_id {id}, member_id {id}",
@@ -60,9 +61,9 @@ _INDEXES = {
     "stage_edge": "member_id, group_id, nested",  # the order in which the mirror keeps them
 }
 BUFFER = 50_000  # memberships kept in memory, about 10 MB, until their group ends
+_encode = msgspec.json.Encoder(order="deterministic").encode
 _TWICE = "the members of {} ended twice"
 _NO_CONNECTOR = "a connector drops such characters (connectors/answer.py): one that does not has an error"
-_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Staging:
@@ -112,9 +113,10 @@ class Staging:
         match observation:
             case UsersSeen(users):
                 self._users(users)
-            case UserGone(external_id, evidence):
-                body = _encode(DirectoryUser(external_id, UserState.GONE)).decode()
-                self._insert("stage_user", 6, [(self._next(), external_id, "gone", evidence.value, "", body)])
+            case UserGone(external_id, evidence, off_since):
+                body = body_of(DirectoryUser(external_id, UserState.GONE))
+                gone = (self._next(), external_id, "gone", evidence.value, "", body, off_since or None)
+                self._insert("stage_user", 7, [gone])
             case GroupGone(external_id):
                 self._insert("stage_group_gone", 1, [(external_id,)])
             case MembersLeft(group, users, groups):
@@ -132,12 +134,12 @@ class Staging:
         policy, matched = self._policy, self._policy.match
         keys = [match_key(matched, described(policy, user) if policy.attributes else user) for user in users]
         staged = [
-            (seq, user.external_id, user.state.value, _evidence(user), key, _encode(user).decode())
+            (seq, user.external_id, user.state.value, _evidence(user), key, body_of(user), user.off_since or None)
             for seq, (user, key) in enumerate(zip(users, keys, strict=True), self._seq)
         ]
         self._seq += len(users)
         self._seen += len(users)
-        self._insert("stage_user", 6, staged)
+        self._insert("stage_user", 7, staged)
 
     def _next(self) -> int:
         self._seq += 1

@@ -46,7 +46,8 @@ class Directory(SQLModel, table=True):
 
 class MirrorUser(SQLModel, table=True):
     """A person as the directory last described them; `body` is the DirectoryUser as JSON. A gone person keeps the
-    last body; `state` and `evidence` say that they are gone and why that is believed."""
+    last body; `state` and `evidence` say that they are gone and why that is believed. `off_since` is when that happened
+    in the directory, if it says so."""
 
     __tablename__ = "mirror_user"
     __table_args__ = (
@@ -61,6 +62,7 @@ class MirrorUser(SQLModel, table=True):
     scoped: bool | None = None
     changed_at: str
     body: str = Field(sa_type=Text)
+    off_since: str | None = None
 
 
 class MirrorGroup(SQLModel, table=True):

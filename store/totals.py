@@ -119,19 +119,31 @@ def _actions(connection: Connection, totals: Totals, report: Report) -> None:
 
 
 def _leavers(connection: Connection, totals: Totals, report: Report) -> None:
-    """Who left the directory, from when the mirror had it: the request that told it, or the read that saw it."""
+    """Who left the directory, from when that was there, or else from when the mirror had it: the request that told it,
+    or the read that saw it."""
     if not report.counts.deactivate or report.ended is None:
         return
     found = rows(
         connection,
-        "SELECT m.changed_at FROM action a JOIN mirror_user m ON m.directory = :d AND m.external_id = a.external_id"
+        "SELECT m.changed_at, m.off_since FROM action a"
+        " JOIN mirror_user m ON m.directory = :d AND m.external_id = a.external_id"
         " WHERE a.run = :run AND a.step = :step AND a.state = 'applied'"
         " AND a.evidence IN ('tombstone', 'status', 'absence')",
         d=report.directory, run=report.run, step=int(Step.DEACTIVATE),
     )  # fmt: skip
     ended = datetime.fromisoformat(report.ended)
-    for (changed,) in found:
-        totals.leavers.add(max(0.0, (ended - datetime.fromisoformat(changed)).total_seconds()))
+    for changed, off_since in found:
+        seen = datetime.fromisoformat(changed)
+        totals.leavers.add(max(0.0, (ended - (_before(off_since, seen) or seen)).total_seconds()))
+
+
+def _before(said: str | None, seen: datetime) -> datetime | None:
+    """The time that a directory says, when it is one, and before that of the first look."""
+    try:
+        moment = datetime.fromisoformat(said or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None and moment < seen else None
 
 
 def _count(counts: dict[str, int], key: str, number: int = 1) -> None:

@@ -138,6 +138,7 @@ class Directory:
         self.hidden: set[str] = set()  # people and groups that reads do not return
         self.unlisted: set[tuple[str, str]] = set()  # (group, member) that the group's listing does not hold
         self.tombstones: list[str] = []
+        self.deleted_at: dict[str, str] = {}  # of tombstones
         self.error: DirectoryError | None = None
         self.fail_after = 0  # observations before `error` is raised
         self.page = 2
@@ -241,7 +242,7 @@ class Directory:
         """What a pull reports."""
         people = [person for name, person in self.people.items() if name not in self.hidden]
         listed = [each for name, each in self.groups.items() if name not in self.hidden]
-        seen: list[Observation] = [UserGone(name) for name in self.tombstones]
+        seen: list[Observation] = [UserGone(name, off_since=self.deleted_at.get(name, "")) for name in self.tombstones]
         seen += [UsersSeen(tuple(people[at : at + self.page])) for at in range(0, len(people), self.page)]
         seen += [self._end("users"), GroupsSeen(tuple(listed)), self._end("groups")]
         for each in self._expanded(wanted, listed):

@@ -29,6 +29,7 @@ from reconciler.model import (
 )
 from reconciler.policy import AttributeMapping, Policy, described, match_key
 from store.bindings import rebind
+from store.bodies import body_of
 from store.mirror import directory_row
 from store.pending import mark_below
 from store.scim.statements import Statements
@@ -77,8 +78,8 @@ class Absorption:
         match observation:
             case UsersSeen(users):
                 self._people(users)
-            case UserGone(external_id, evidence):
-                body = _encode(DirectoryUser(external_id, UserState.GONE)).decode()
+            case UserGone(external_id, evidence, _):
+                body = body_of(DirectoryUser(external_id, UserState.GONE))
                 self._gone(external_id, (evidence.value, "", body), self._known([external_id]).get(external_id))
             case GroupsSeen(groups):
                 for group in groups:
@@ -141,7 +142,7 @@ class Absorption:
             self._person(user, matched, known.get(user.external_id))
 
     def _person(self, user: DirectoryUser, matched: str, before: Any) -> None:
-        body = _encode(user).decode()
+        body = body_of(user)
         if user.state is UserState.GONE:
             self._gone(user.external_id, (Evidence.TOMBSTONE.value, matched, body), before)
             return

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -69,7 +70,11 @@ def test_people_who_are_still_there_are_seen(simulator: Simulator, tmp_path: Pat
 def test_somebody_deleted_has_a_tombstone(simulator: Simulator, tmp_path: Path) -> None:
     gone = list(simulator.world.people)[-1]  # the first is the subject of the token
     simulator.world.delete(gone)
-    assert confirmed(connect(simulator, tmp_path), [gone]) == [UserGone(gone, Evidence.TOMBSTONE)]
+    (told,) = confirmed(connect(simulator, tmp_path), [gone])
+    assert isinstance(told, UserGone)
+    assert (told.external_id, told.evidence) == (gone, Evidence.TOMBSTONE)
+    since = datetime.fromisoformat(simulator.world.people[gone].status_changed)
+    assert datetime.fromisoformat(told.off_since) == since
 
 
 def test_somebody_nobody_knows_is_absent(simulator: Simulator, tmp_path: Path) -> None:

@@ -215,7 +215,8 @@ def test_the_deleted_are_told_outright(simulator: Simulator, tmp_path: Path) -> 
     mirror = everything(simulator, tmp_path)
     gone = person(simulator, 9)
     simulator.world.delete(gone)
-    assert UserGone(gone, Evidence.TOMBSTONE) in changes(simulator, tmp_path, mirror)
+    told = [each for each in changes(simulator, tmp_path, mirror) if isinstance(each, UserGone)]
+    assert [(each.external_id, each.evidence) for each in told] == [(gone, Evidence.TOMBSTONE)]
 
 
 # -- what it costs ------------------------------------------------------------------------------------------------

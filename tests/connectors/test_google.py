@@ -193,6 +193,26 @@ def test_states(person: str, state: UserState) -> None:
 
 
 @pytest.mark.parametrize(
+    ("person", "off_since"),
+    [
+        ("102", "2026-06-01T08:00:00.000Z"),
+        ("103", "2026-07-01T08:00:00.000Z"),
+        ("106", ""),
+        ("107", "2026-11-01T08:00:00.000Z"),
+    ],
+)
+def test_since_when_somebody_is_off(person: str, off_since: str) -> None:
+    assert to_user(record(person)).off_since == off_since
+
+
+def test_who_was_suspended_and_then_archived_is_off_since_the_first() -> None:
+    fields = {"suspended": True, "archived": True, "suspensionTime": "2026-06-01", "archivalTime": "2026-07-01"}
+    assert to_user(msgspec.convert({"id": "1", **fields}, User)).off_since == "2026-06-01"
+    back = {**fields, "suspended": False, "archived": False}
+    assert to_user(msgspec.convert({"id": "1", **back}, User)).off_since == ""
+
+
+@pytest.mark.parametrize(
     ("fields", "state"),
     [
         ({"suspended": True}, UserState.SUSPENDED),

@@ -22,6 +22,8 @@ from reconciler.model import DirectoryGroup, DirectoryUser, UserState
 RECORDED = Path(__file__).parent / "fixtures" / "okta"
 DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
 
+SINCE = "2026-06-01T08:00:00.000Z"
+
 
 def recorded(name: str) -> Any:
     return msgspec.json.decode((RECORDED / name).read_bytes())
@@ -74,6 +76,15 @@ def test_a_user_without_anything_is_unknown_and_nameless(raw: dict[str, Any]) ->
     assert to_user(raw) == DirectoryUser(external_id="00u1", state=UserState.UNKNOWN)
 
 
+@pytest.mark.parametrize(
+    ("status", "off_since"),
+    [("ACTIVE", ""), ("LOCKED_OUT", ""), ("STAGED", ""), ("NEW", ""), ("SUSPENDED", SINCE), ("DEPROVISIONED", SINCE)],
+)
+def test_since_when_somebody_is_off(status: str, off_since: str) -> None:
+    assert to_user({"id": "1", "status": status, "statusChanged": SINCE}).off_since == off_since
+    assert to_user({"id": "1", "status": status, "statusChanged": None}).off_since == ""
+
+
 def test_an_id_is_required() -> None:
     with pytest.raises(KeyError):
         to_user({"status": "ACTIVE", "profile": {}})
@@ -91,7 +102,7 @@ def test_a_group_is_named_by_its_profile() -> None:
 def test_only_the_profile_keys_that_are_used_are_asked_for() -> None:
     path = users_path({"jamie_role", "title"})
     assert path.startswith("/api/v1/users?limit=200&fields=profile:(login,email,")
-    assert path.endswith(",manager,jamie_role),status")
+    assert path.endswith(",manager,jamie_role),status,statusChanged")
     assert path.count("title") == 1
 
 

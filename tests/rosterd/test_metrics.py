@@ -114,7 +114,7 @@ def test_latencies_add_up_over_directories() -> None:
 
 def test_the_help_says_from_when_a_leaver_is_timed(store: Store) -> None:
     text = Metrics(store, dict).text().decode()
-    assert "# HELP rosterd_leaver_latency_seconds From when a leaver was known" in text
+    assert "# HELP rosterd_leaver_latency_seconds From when somebody left" in text
 
 
 @pytest.mark.parametrize(("method", "shown"), [("GET", "GET"), ("PATCH", "PATCH"), ("BREW", "other")])

@@ -3,18 +3,22 @@
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import event
 
 from reconciler.errors import DirectoryError
+from reconciler.model import DirectoryUser, UserState
 from reconciler.policy import Limit
 from store import Store
+from store.bodies import body_of
+from store.database import rows
 from store.leases import stamp
 from store.measured import measured
 from store.tokens import Token, keep_token
 from store.totals import BUCKETS, Totals, totals_in
 from store.wishes import Ask, ask
-from tests.builders import Directory, policy, sync
+from tests.builders import Directory, policy, sync, user
 
 NOW = "2026-11-28T12:00:00.000Z"
 STRICT = policy(limits={"deactivate": Limit(count=2)})
@@ -53,6 +57,51 @@ def test_a_leaver_is_timed_from_when_the_mirror_had_them(store: Store) -> None:
     assert sum(latencies.counts) == 2
     assert len(latencies.counts) == len(BUCKETS) + 1
     assert latencies.seconds >= 0
+
+
+@pytest.mark.parametrize(
+    ("said", "hours"),
+    [
+        (timedelta(hours=-5), 5), (timedelta(hours=-5, minutes=-30), 5), (timedelta(hours=1), 0), ("", 0),
+        ("yesterday", 0), ("2026-06-01T08:00:00", 0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("how", ["suspended", "deleted"])
+def test_a_leaver_is_timed_from_the_directorys_own_time_when_that_can_be(
+    store: Store, how: str, said: timedelta | str, hours: int
+) -> None:
+    off_since = stamp(datetime.now(UTC) + said) if isinstance(said, timedelta) else said
+    directory = Directory("ada", "bob", "cyd")
+    sync(store, directory)
+    if how == "suspended":
+        directory.change("bob", state=UserState.SUSPENDED, off_since=off_since)
+    else:
+        directory.delete("bob")
+        directory.tombstones, directory.deleted_at = ["bob"], {"bob": off_since}
+    sync(store, directory)
+    leavers = total(store).leavers
+    assert sum(leavers.counts) == 1
+    assert int(leavers.seconds // 3600) == hours
+
+
+def test_another_time_alone_changes_nobody(store: Store) -> None:
+    directory = Directory("ada", "bob")
+    sync(store, directory)
+    directory.change("bob", state=UserState.SUSPENDED, off_since="2026-06-01T08:00:00Z")
+    sync(store, directory)
+    directory.change("bob", off_since="2026-06-02T08:00:00Z")
+    assert sync(store, directory).changes == 0
+    with store.read() as connection:
+        found = rows(connection, "SELECT off_since FROM mirror_user WHERE external_id = 'bob'")
+    assert found[0].off_since == "2026-06-01T08:00:00Z"
+
+
+@pytest.mark.parametrize("off_since", ["", "2026-06-01T08:00:00Z"])
+def test_a_body_holds_no_time_and_is_as_it_was_before_there_was_one(off_since: str) -> None:
+    bob = user("bob", UserState.SUSPENDED, off_since=off_since)
+    body = body_of(bob)
+    assert body.endswith(",false,{}]")
+    assert msgspec.json.decode(body, type=DirectoryUser) == msgspec.structs.replace(bob, off_since="")
 
 
 @pytest.mark.parametrize(
