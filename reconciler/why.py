@@ -81,7 +81,7 @@ def _notes(known: Known) -> Iterable[str]:
     if not known.is_called:
         yield f"nobody is called {known.asked} {'now' if known.at is None else 'then'}: this is who was at another time"
     if known.at is not None and known.unrecorded:
-        yield "no run made this member: what no run changed is shown as it is now"
+        yield "no run that is known made this member: what no run changed is shown as it is now"
     for name in known.uncertain:
         yield f"{name} was changed by hand since: what it was after this run is not known for certain"
     for standing in known.standings:

@@ -45,6 +45,7 @@ from rosterd.settings.loading import check_secrets
 from rosterd.settings.model import DirectorySettings, Limits, Settings, WorkspaceSettings
 from store.database import Store
 from store.database import open_store as open_database
+from store.expired import Watched
 from store.health import health_of
 from store.manual import ByHand
 from store.mappings import Known, decide, listed, with_retired
@@ -426,3 +427,13 @@ def _how_it_goes(store: Store, directory: str) -> Iterator[Finding]:
         yield Finding("warning", f"directory_{health.state}", f"reading it is {wrong}", fix)
     if health.last_complete is not None:
         yield Finding("ok", "last_complete", age(health, now(), word="ago"))
+
+
+def watched(settings: Settings) -> list[Watched]:
+    """The directories, and in how many of their latest runs flaps are looked for (one more says since when)."""
+    flaps = {each.id: _flap(each.limits) for each in settings.workspace}
+    found = []
+    for each in settings.directory:
+        flap = None if each.audits else flaps[each.workspace]
+        found.append(Watched(each.id, each.workspace, 1 if flap is None else flap.runs + 1))
+    return found

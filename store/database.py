@@ -175,6 +175,10 @@ def _sqlite_wal(connection: sqlite3.Connection) -> None:
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
+            # A file is made so that what retention frees goes back to the disk; of one that is there this would ask for
+            # the writer's lock, and change nothing.
+            if connection.execute("PRAGMA page_count").fetchone() == (0,):
+                connection.execute("PRAGMA auto_vacuum=INCREMENTAL").close()
             connection.execute("PRAGMA journal_mode=WAL").close()
         except sqlite3.OperationalError as exc:
             if "locked" not in str(exc) or time.monotonic() > deadline:

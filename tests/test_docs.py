@@ -133,6 +133,7 @@ DOCUMENTED: dict[str, dict[str, FieldInfo]] = {
     "`[store]`": settings.StoreSettings.model_fields,
     "`[http]`": settings.HttpSettings.model_fields,
     "`[daemon]`": settings.DaemonSettings.model_fields,
+    "`[retention]`": settings.RetentionSettings.model_fields,
     "`[log]`": settings.LogSettings.model_fields,
     "`[trace]`": settings.TraceSettings.model_fields,
     "`[[notify]]`": settings.NotifySettings.model_fields,

@@ -1,7 +1,7 @@
 """The daemon of one configuration over an open store: what asks for directories, what runs them, and how both end.
 
 Its parts: schedule.py and pushes.py ask queue.py; workers.py claims and performing.py runs; presence.py shows that it
-is there. What is listened on is rosterd/serving.py.
+is there; retention.py deletes what is old. What is listened on is rosterd/serving.py.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from rosterd.daemon.performing import Performer
 from rosterd.daemon.presence import Presence
 from rosterd.daemon.pushes import Pushes
 from rosterd.daemon.queue import Queue
+from rosterd.daemon.retention import Retention
 from rosterd.daemon.runs import runs
 from rosterd.daemon.schedule import Schedule
 from rosterd.daemon.trouble import Trouble
@@ -61,6 +62,7 @@ class Daemon:
         self._performer = Performer(store, self.queue, runs(lambda: self.settings, store), self._ended, self.trouble)
         self._schedule = Schedule(store, self.queue)
         self._pushes = Pushes(store, self.queue)
+        self._retention = Retention(lambda: self.settings, store)
         self._keeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -76,6 +78,7 @@ class Daemon:
             self._workers.start(self._performer)
         if self._part.asks:
             self._keeping = asyncio.create_task(self._schedule.keep())
+            self._retention.start()
 
     def woken(self, directory: str) -> None:
         """A directory told something."""
@@ -103,6 +106,7 @@ class Daemon:
         if self._keeping is not None:
             self._keeping.cancel()
         await self._pushes.close()
+        await self._retention.stop()
         if not await self._workers.stop(self.settings.daemon.stop_within.total_seconds()):
             log.warning("runs_left", message="some runs did not end in time: the next start finishes their work")
 

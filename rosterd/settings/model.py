@@ -41,6 +41,8 @@ from rosterd.settings.values import (
 KINDS = (*connectors.CONNECTORS, "scim")
 EVIDENCE = ("tombstone", "status", "scope", "absence")  # of a deactivation: each may have a limit of its own
 
+SHORTEST_HISTORY = timedelta(days=8)  # the longest window of a limit, and a run that takes a day
+
 PREFIX = "ROSTERD_"
 # Sections that environment variables may override (ROSTERD_STORE__URL): what differs between machines, nothing else.
 FROM_ENVIRONMENT = ("store", "http", "log")
@@ -102,6 +104,25 @@ class DaemonSettings(Section):
         default=timedelta(seconds=25),
         description="how long runs may take to end once it is told to stop; the others are left to the next start",
     )
+
+
+class RetentionSettings(Section):
+    """How long it is kept what runs did. `rosterd serve` deletes what is older once a day."""
+
+    actions: Duration = Field(
+        default=timedelta(days=90),
+        description="runs with their actions, and what directories said before: nothing older is undone or explained",
+    )
+    quiet: Duration = Field(
+        default=timedelta(days=7), description="runs that changed nothing, failed at nothing and held nothing"
+    )
+
+    @model_validator(mode="after")
+    def _longer_than_any_window(self) -> Self:
+        if self.actions < SHORTEST_HISTORY:
+            said = "limits look back for 7 days, and what they add up has to be there"
+            raise complaint("short_retention", said, 'write "8d" or more')
+        return self
 
 
 class LogSettings(Section):
@@ -405,6 +426,7 @@ class Settings(BaseSettings):
     store: StoreSettings = Field(default=StoreSettings(), description="where rosterd keeps what it knows")
     http: HttpSettings = Field(default=HttpSettings(), description="where `rosterd serve` listens")
     daemon: DaemonSettings = Field(default=DaemonSettings(), description="how `rosterd serve` runs directories")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="how long it is kept what runs did")
     log: LogSettings = Field(default=LogSettings(), description="what `rosterd serve` writes to standard error")
     trace: TraceSettings = Field(default=TraceSettings(), description="where traces are sent to")
     notify: tuple[NotifySettings, ...] = Field(default=(), description="who is told what happens")

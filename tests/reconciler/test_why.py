@@ -139,7 +139,11 @@ def test_where_each_field_comes_from() -> None:
             {},
             "title was changed by hand since: what it was after this run is not known for certain",
         ),
-        ({"at": RUN, "unrecorded": True}, {}, "no run made this member: what no run changed is shown as it is now"),
+        (
+            {"at": RUN, "unrecorded": True},
+            {},
+            "no run that is known made this member: what no run changed is shown as it is now",
+        ),
     ],
 )
 def test_what_one_has_to_know_besides(fields: dict[str, Any], about: dict[str, Any], note: str) -> None:

@@ -108,6 +108,7 @@ CASES: list[tuple[str, str, int | None, str, str]] = [
     ("bad_url", "directory[0].endpoint", 12, "up to the host",
      WORKSPACE + directory("okta", 'endpoint = "https://me:hunter2@acme.com"')),
     ("bad_url", "directory[0].url", 10, "https://", WORKSPACE + directory("okta").replace("https://", "")),
+    ("short_retention", "retention", 6, '"8d" or more', WORKSPACE + '[retention]\nactions = "7d"'),
     ("bad_duration", "directory[0].every", 12, '"15m"', WORKSPACE + directory("okta", 'every = "15 minutes"')),
     ("bad_duration", "directory[0].every", 12, '"15m"', WORKSPACE + directory("okta", "every = 15")),
     ("bad_duration", "directory[0].verify_every", 12, '"24h"', WORKSPACE + directory("okta", 'verify_every = "0s"')),

@@ -1,0 +1,100 @@
+"""Once a day, by one of all processes: what is older than [retention] says goes. What that is: store/retention.py."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from reconciler.errors import StoreError
+from rosterd.logs import logger
+from rosterd.settings.model import Settings
+from rosterd.wiring import watched
+from store.database import Store
+from store.due import due_times, move_due, set_due
+from store.expired import Horizon
+from store.leases import stamp
+from store.retention import Deleted, retain
+
+log = logger("rosterd.daemon")
+
+KEY = "[retention]"  # in `due`, where no directory can have this id
+EVERY = timedelta(days=1)
+FIRST = timedelta(minutes=5)  # after the first start over a store, which has other things to do
+LOOK = 300.0  # seconds between two looks
+
+
+def now() -> datetime:
+    """This moment."""
+    return datetime.now(UTC)
+
+
+def horizon(settings: Settings, moment: datetime) -> Horizon:
+    """What is old at this moment."""
+    kept = settings.retention
+    return Horizon(stamp(moment - kept.actions), stamp(moment - min(kept.quiet, kept.actions)))
+
+
+class Retention:
+    """The daily job. `settings` are those of now."""
+
+    def __init__(self, settings: Callable[[], Settings], store: Store, clock: Callable[[], datetime] = now) -> None:
+        self._settings, self._store, self._clock = settings, store, clock
+        self._stopping = False
+        self._keeping: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to look whether it is time."""
+        self._keeping = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Ends after the transaction that is under way."""
+        self._stopping = True
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait([self._keeping])
+
+    def look(self) -> Deleted | None:
+        """Does it when it is time and no other process does; None when not.
+
+        Raises:
+            StoreError: the store refused; the rest is done the next time.
+        """
+        if not self._mine():
+            return None
+        settings = self._settings()
+        old = horizon(settings, self._clock())
+        deleted = retain(self._store, old, watched(settings), go_on=lambda: not self._stopping)
+        if deleted.anything:
+            log.info("history_deleted", message=said(deleted))
+        return deleted
+
+    def _mine(self) -> bool:
+        moment = self._clock()
+        at, _ = due_times(self._store).get(KEY, ("", ""))
+        if at and stamp(moment) < at <= stamp(moment + EVERY):  # later than that: the clock was set back
+            return False
+        with self._store.write() as connection:
+            if not at:
+                set_due(connection, KEY, stamp(moment + FIRST), str(EVERY))
+                return False
+            return move_due(connection, KEY, at, stamp(moment + EVERY))
+
+    async def _keep(self) -> None:
+        while True:
+            looking = asyncio.ensure_future(asyncio.to_thread(self.look))
+            try:
+                await asyncio.shield(looking)
+            except asyncio.CancelledError:
+                await asyncio.wait([looking])  # the store is not closed under its hands
+                raise
+            except StoreError as error:
+                message = f"what is old is deleted another time: {error}"
+                log.warning("store_refused", message=message, code=error.code)
+            await asyncio.sleep(LOOK)
+
+
+def said(deleted: Deleted) -> str:
+    """What was deleted, in a sentence."""
+    return (
+        f"older than [retention] says, deleted: {deleted.runs:,} runs, {deleted.actions:,} actions,"
+        f" {deleted.images:,} earlier images of directories, {deleted.policies:,} policies"
+    )
