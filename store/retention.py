@@ -196,7 +196,5 @@ def _give_back(turns: _Turns) -> None:
         if kept or not free:
             return
         with turns.turn() as connection:
-            cursor = connection.connection.cursor()
-            cursor.execute(f"PRAGMA incremental_vacuum({PAGES})")
-            cursor.fetchall()  # a step a page: all have to be taken
-            cursor.close()
+            for _ in range(min(free, PAGES)):  # sqlite3 takes one step of this statement, which is one page
+                connection.exec_driver_sql("PRAGMA incremental_vacuum(1)").close()
