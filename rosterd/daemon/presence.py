@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -32,16 +33,22 @@ class Presence:
     ) -> None:  # fmt: skip
         self._store, self._kind, self._recovered, self._trouble = store, kind, recovered, trouble
         self._beat = beat
+        self._entering = threading.Lock()
+        self._left = False
         self.id = secrets.token_hex(6)
 
     def show(self) -> None:
-        """Says that it is there, and looks after the others.
+        """Says that it is there, and looks after the others; nothing once it left: the thread of a last sign of life
+        may come to it later than `leave`.
 
         Raises:
             StoreError: the store refused.
         """
         moment = now()
-        enter(self._store, self.id, self._kind, version("rosterd"), moment)
+        with self._entering:
+            if self._left:
+                return
+            enter(self._store, self.id, self._kind, version("rosterd"), moment)
         bury(self._store, moment)
         alive = frozenset(each.id for each in living(self._store, moment))
         found = recover(self._store, alive, moment)
@@ -74,6 +81,11 @@ class Presence:
     async def leave(self) -> None:
         """Ends; what the store refuses is found out by the others."""
         try:
-            await asyncio.to_thread(leave, self._store, self.id)
+            await asyncio.to_thread(self._leave)
         except StoreError as error:
             log.debug("leaving_not_taken", message=f"leaving was not taken: {error}", code=error.code)
+
+    def _leave(self) -> None:
+        with self._entering:
+            self._left = True
+            leave(self._store, self.id)

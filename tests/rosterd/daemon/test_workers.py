@@ -198,6 +198,16 @@ def test_a_run_that_does_not_end_is_handed_over(store: Store) -> None:
     assert alive(store, stamp(datetime.now(UTC))) == []
 
 
+def test_a_sign_of_life_that_comes_late_brings_nobody_back(store: Store) -> None:
+    """The last one is made in a thread, which may come to it when the process has left."""
+    here = Parts(store, Runs()).presence
+    here.show()
+    assert [each.id for each in alive(store, stamp(datetime.now(UTC)))] == [here.id]
+    asyncio.run(here.leave())
+    here.show()
+    assert alive(store, stamp(datetime.now(UTC))) == []
+
+
 def test_what_a_dead_worker_had_is_taken_over(store: Store) -> None:
     long_ago = stamp(datetime.now(UTC) - timedelta(minutes=5))
     enter(store, "dead", "serve", "1.0", long_ago)
