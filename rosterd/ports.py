@@ -61,8 +61,8 @@ class ConnectorSource:
         return Transport(counts.requests, counts.retries, round(counts.throttled_seconds, 3))
 
 
-class Unread:
-    """The `Source` of a run that reads no directory."""
+class _Silent:
+    """A `Source` that says nothing."""
 
     transport = Transport()
 
@@ -77,24 +77,16 @@ class Unread:
             yield nothing
 
 
-class Told:
+class Unread(_Silent):
+    """The `Source` of a run that reads no directory."""
+
+
+class Told(_Silent):
     """The `Source` of a run of a directory that tells: what it told is in the store already. `warnings` are for the
     report."""
 
-    transport = Transport()
-
     def __init__(self, warnings: Sequence[str] = ()) -> None:
         self.warnings = tuple(warnings)
-
-    async def pull(self, wanted: Wanted) -> AsyncIterator[Observation]:  # noqa: ARG002 - the protocol's argument
-        """Nothing."""
-        for nothing in list[Observation]():
-            yield nothing
-
-    async def confirm(self, questions: Questions, wanted: Wanted) -> AsyncIterator[Observation]:  # noqa: ARG002
-        """Nobody is asked."""
-        for nothing in list[Observation]():
-            yield nothing
 
 
 class RunPorts:
