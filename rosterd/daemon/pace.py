@@ -1,4 +1,5 @@
-"""WHEN a woken workspace runs: pure, the clock is an argument. Seconds, on a clock that only goes forward.
+"""WHEN a woken workspace runs, and what failed is tried again: pure, the clock is an argument. Seconds, on a clock that
+only goes forward.
 
 A push is waited for until nothing came for a moment, so that a burst is one run, but not for long. What keeps coming
 gets runs that are farther and farther apart: a plan costs the same for one change as for a hundred.
@@ -11,7 +12,7 @@ PATIENCE = 0.5
 LONGEST_REST = 0.4  # or as long as the run took, when that is longer
 FEW = 3
 AGAIN = 0.25  # after a run that found the workspace taken
-STORE_AGAIN = 1.0  # after the store refused to take what came of a run
+STORE_AGAIN = 2.0  # before the next try of whatever the store refused
 LONGEST_AGAIN = 5.0
 BACK_OFF = 1.0  # after a run that broke
 LONGEST_BACK_OFF = 300.0

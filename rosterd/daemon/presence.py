@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 
 from reconciler.errors import StoreError
+from rosterd.daemon.pace import STORE_AGAIN
 from rosterd.daemon.trouble import Trouble
 from rosterd.logs import logger
 from rosterd.ports import now
@@ -19,7 +20,6 @@ from store.workers import BEAT, BEATS, bury, enter, leave, living
 
 log = logger("rosterd.daemon")
 
-REFUSED = 1.0  # seconds before the next sign, when the store took none
 KEPT = timedelta(days=1)  # how long a wish is known once it is over
 
 
@@ -73,7 +73,7 @@ class Presence:
                 level = logging.ERROR if wait == often else logging.DEBUG
                 log.log(level, "store_refused", message=f"no sign of life was taken: {error}", code=error.code)
                 self._trouble.met("presence", error)
-                wait = min(REFUSED, often)
+                wait = min(STORE_AGAIN, often)
             else:
                 self._trouble.over("presence")
                 wait = often

@@ -5,6 +5,7 @@ reckoned is scheduler.py.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from reconciler.errors import StoreError
+from rosterd.daemon.pace import STORE_AGAIN
 from rosterd.daemon.queue import Queue, new_id
 from rosterd.logs import logger
 from rosterd.settings.kinds import PULLED
@@ -28,7 +30,6 @@ log = logger("rosterd.daemon")
 
 LONGEST_SLEEP = 30.0  # seconds: a clock that was set, or a machine that slept, is noticed by then
 SHORTEST_SLEEP = 0.05
-REFUSED = 5.0  # before the next look, when the store refused
 CHUNK = 100  # directories in one transaction
 
 
@@ -143,13 +144,15 @@ class Schedule:
 
     async def keep(self) -> None:
         """Asks for what is due, for ever; while the store refuses, what is due waits."""
+        refused = False
         while True:
-            wait = REFUSED
             try:
                 await asyncio.to_thread(self.look)
-                wait = self._wait()
+                wait, refused = self._wait(), False
             except StoreError as error:
-                log.warning("store_refused", message=f"what is due waits for the store: {error}", code=error.code)
+                level = logging.DEBUG if refused else logging.WARNING
+                log.log(level, "store_refused", message=f"what is due waits for the store: {error}", code=error.code)
+                wait, refused = STORE_AGAIN, True
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), wait)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from reconciler.errors import StoreError
+from rosterd.daemon.pace import STORE_AGAIN
 from rosterd.daemon.performing import Performer
 from rosterd.daemon.presence import Presence
 from rosterd.logs import logger
@@ -21,7 +22,6 @@ from store.wishes import Wish, claim
 log = logger("rosterd.daemon")
 
 POLL = 1.0  # seconds between two looks for asks of other processes
-REFUSED = 2.0  # before the next look, when the store refused
 HAND_OVER = 5.0  # seconds for runs to stop once they are told to
 
 
@@ -149,7 +149,7 @@ class Workers:
                     log.info("store_answers", message="the store answers again")
                 refused = False
             if not more:
-                await _set(self._poked, REFUSED if refused else POLL)
+                await _set(self._poked, STORE_AGAIN if refused else POLL)
 
     async def _begin(self, performer: Performer) -> bool:
         """Whether there was something to begin."""

@@ -257,7 +257,7 @@ def test_a_wish_that_nobody_knows_is_an_error(store: Store) -> None:
 def test_the_worker_goes_on_when_the_store_answers_again(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(workers, "REFUSED", 0.02)
+    monkeypatch.setattr(workers, "STORE_AGAIN", 0.02)
     store = open_store(sqlite_url)
     tries: list[int] = []
 
