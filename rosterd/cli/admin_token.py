@@ -9,7 +9,7 @@ import typer
 
 from rosterd.cli.invocation import Json, complete_workspace, opened, settings_of, workspace_named
 from rosterd.cli.output import say, show, write_json
-from rosterd.cli.token import BadOption, Expires, described, length_of, table_of
+from rosterd.cli.tokens import BadOption, Expires, described, length_of, show_list, show_once
 
 if TYPE_CHECKING:
     from rosterd.http.tokens import Fresh
@@ -27,10 +27,7 @@ class Scope(StrEnum):
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `admin-token list` shows it.")]
 
-app = typer.Typer(
-    help="Bearer tokens with which people and programs use the REST API.", no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+app = typer.Typer(help="Bearer tokens with which people and programs use the REST API.", no_args_is_help=True)
 
 
 @app.command()
@@ -43,6 +40,7 @@ def create(
                      autocompletion=complete_workspace),
     ] = None,
     label: Annotated[str, typer.Option("--label", metavar="TEXT", help="Who uses it.")] = "",
+    *,
     expires: Expires = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -99,12 +97,8 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     moment = now()
     with opened(settings_of(context)) as store:
         listed = [described(token, tokens.state(token, moment)) for token in tokens.admin_tokens(store)]
-    if as_json:
-        write_json(listed)
-    elif not listed:
-        show("there is no admin token yet: rosterd admin-token create --scope read")
-    else:
-        show(table_of(listed, "scope", "workspace"))
+    none = "there is no admin token yet: rosterd admin-token create --scope read"
+    show_list(listed, "scope", "workspace", none=none, as_json=as_json)
 
 
 def _label(text: str) -> str:
@@ -115,17 +109,12 @@ def _label(text: str) -> str:
 
 
 def _show(made: "Fresh", token: "Token", *, as_json: bool, more: dict[str, Any] | None = None) -> None:
-    if as_json:
-        write_json(
-            {
-                "id": token.id, "token": made.text, "scope": token.scope, "workspace": token.workspace,
-                "label": token.label, "expires": token.expires, **(more or {}),
-            }
-        )  # fmt: skip
-        return
+    document = {
+        "id": token.id, "token": made.text, "scope": token.scope, "workspace": token.workspace,
+        "label": token.label, "expires": token.expires, **(more or {}),
+    }  # fmt: skip
     lines = [
         f"token      {made.text}", f"id         {token.id}", f"scope      {token.scope}",
         f"workspace  {token.workspace or 'all'}", f"expires    {token.expires or 'never'}",
     ]  # fmt: skip
-    show(*lines, whole=True)
-    say("the token is shown this once: put it where your program keeps its secrets")
+    show_once(document, lines, put="put it where your program keeps its secrets", as_json=as_json)

@@ -8,6 +8,7 @@ import typer
 from reconciler.errors import RunError
 from rosterd.cli.invocation import Json, complete_directory, directory_named, opened, settings_of
 from rosterd.cli.output import say, show, write_json
+from rosterd.cli.tokens import BadOption, Expires, described, length_of, show_list, show_once
 
 if TYPE_CHECKING:
     from rosterd.http.tokens import Fresh
@@ -21,12 +22,6 @@ class NotTold(RunError):
     code = "not_told"
 
 
-class BadOption(RunError):
-    """An option that cannot be what was given."""
-
-    code = "bad_option"
-
-
 Directory = Annotated[
     str, typer.Argument(metavar="DIRECTORY", help="Its id in the configuration.", autocompletion=complete_directory)
 ]
@@ -34,15 +29,8 @@ Label = Annotated[
     str,
     typer.Option("--label", metavar="WORD", help="Who uses it; may be written in the address below the directory."),
 ]
-Expires = Annotated[
-    str | None,
-    typer.Option("--expires", metavar="90d", show_default="never", help="How long it is valid."),
-]
 
-app = typer.Typer(
-    help="Bearer tokens with which identity providers reach their SCIM directory.", no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+app = typer.Typer(help="Bearer tokens with which identity providers reach their SCIM directory.", no_args_is_help=True)
 
 
 @app.command()
@@ -60,7 +48,7 @@ def create(
 
 @app.command()
 def rotate(
-    context: typer.Context, directory: Directory, label: Label = "", expires: Expires = None,
+    context: typer.Context, directory: Directory, *, label: Label = "", expires: Expires = None,
     keep: Annotated[str, typer.Option("--keep", metavar="24h", help="How long the old ones stay valid.")] = "24h",
     as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -106,12 +94,7 @@ def list_(context: typer.Context, directory: Directory, as_json: Json = False) -
     moment = now()
     with opened(settings) as store:
         listed = [described(token, tokens.state(token, moment)) for token in tokens.tokens(store, found.id)]
-    if as_json:
-        write_json(listed)
-    elif not listed:
-        show(f"{found.id} has no token yet: rosterd token create {found.id}")
-    else:
-        show(table_of(listed))
+    show_list(listed, none=f"{found.id} has no token yet: rosterd token create {found.id}", as_json=as_json)
 
 
 def _told(context: typer.Context, name: str) -> "tuple[Settings, DirectorySettings]":
@@ -123,25 +106,6 @@ def _told(context: typer.Context, name: str) -> "tuple[Settings, DirectorySettin
             where=name, fix='tokens are for directories of kind "scim"',
         )  # fmt: skip
     return settings, found
-
-
-def length_of(option: str, text: str | None) -> timedelta | None:
-    """A length of time as an option gives it.
-
-    Raises:
-        BadOption: it is none.
-    """
-    from pydantic_core import PydanticCustomError
-
-    from rosterd.settings import parse_duration
-
-    if text is None:
-        return None
-    try:
-        return parse_duration(text)
-    except PydanticCustomError as exc:
-        given = exc.context or {}
-        raise BadOption(str(given["message"]), where=option, fix=str(given["fix"])) from exc
 
 
 def _label(text: str) -> str:
@@ -159,45 +123,10 @@ def _show(
     from rosterd.endpoints import endpoint
 
     address = endpoint(settings, token.directory, label=token.label)
-    if as_json:
-        write_json(
-            {
-                "directory": token.directory, "id": token.id, "token": made.text, "endpoint": address,
-                "label": token.label, "expires": token.expires, **(more or {}),
-            }
-        )  # fmt: skip
-        return
+    document = {
+        "directory": token.directory, "id": token.id, "token": made.text, "endpoint": address,
+        "label": token.label, "expires": token.expires, **(more or {}),
+    }  # fmt: skip
     ends = token.expires or "never"
     lines = [f"endpoint  {address}", f"token     {made.text}", f"id        {token.id}", f"expires   {ends}"]
-    show(*lines, whole=True)
-    say("the token is shown this once: paste it into the identity provider now")
-
-
-def described(token: "Token", state: str) -> dict[str, Any]:
-    """A token without its text, as `list --json` shows it."""
-    whose = {"directory": token.directory} if token.scope is None else _powers(token)
-    return {
-        **whose, "id": token.id, "label": token.label, "state": state, "created": token.created,
-        "expires": token.expires, "revoked": token.revoked, "last_used": token.last_used,
-    }  # fmt: skip
-
-
-def _powers(token: "Token") -> dict[str, Any]:
-    return {"scope": token.scope, "workspace": token.workspace}
-
-
-def table_of(listed: list[dict[str, Any]], *more: str) -> Any:
-    """The tokens as a table; `more` are columns after the label."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    columns = ("id", "label", *more, "state", "created", "expires", "last_used")
-    for name in columns:
-        table.add_column(name.replace("_", " "))
-    for row in listed:
-        table.add_row(*(_spoken(row[name]) for name in columns))
-    return table
-
-
-def _spoken(value: str | None) -> str:
-    return "–" if value is None else value[:16].replace("T", " ") if value[:2] == "20" and "T" in value else value
+    show_once(document, lines, put="paste it into the identity provider now", as_json=as_json)
