@@ -238,7 +238,9 @@ def _object_of(attribute: Attribute, value: object, how: Tolerance, name: str) -
             how.note("empty-unassigns")
             emptied = True
         elif item is not None:
-            _take_sub(read, attribute, key, item, how, name)
+            sub = _written_sub(attribute, key, how, name)
+            if sub is not None and (taken := value_of(sub, item, how, f"{name}.{sub.name}")) is not None:
+                read[sub.name] = taken
     if emptied and not has_content(read):
         return None
     return _member(read, how) if attribute.name == "members" else read or None
@@ -259,7 +261,8 @@ def has_content(item: Mapping[str, object]) -> bool:
     return any(key not in ("type", "primary", "display") for key in item)
 
 
-def _take_sub(read: dict[str, Any], attribute: Attribute, key: str, item: object, how: Tolerance, name: str) -> None:
+def _written_sub(attribute: Attribute, key: str, how: Tolerance, name: str) -> Attribute | None:
+    """The sub-attribute of this name; None for one that clients do not write."""
     sub, code = attribute.sub.get(key), ""
     if sub is None:
         sub, code = sub_attribute(attribute, key)
@@ -269,9 +272,8 @@ def _take_sub(read: dict[str, Any], attribute: Attribute, key: str, item: object
         how.allow("unknown-attribute", f"{name} has no sub-attribute {key[:60]!r}.", "invalidSyntax")
         sub = new(text(key, name))
     elif sub.mutability == "readOnly" and how.strict:
-        return  # leniently kept: the name of a manager that is no user here is worth having
-    if (taken := value_of(sub, item, how, f"{name}.{sub.name}")) is not None:
-        read[sub.name] = taken
+        return None  # leniently kept: the name of a manager that is no user here is worth having
+    return sub
 
 
 def _member(read: dict[str, Any], how: Tolerance) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def invite(
     fields: Annotated[
         list[str] | None, typer.Argument(metavar="FIELD=VALUE", help="given_name=Ada", show_default=False)
     ] = None,
+    *,
     role: Annotated[
         list[str] | None, typer.Option("--role", metavar="AXIS=VALUE", help="Can be repeated.", show_default=False)
     ] = None,
@@ -81,6 +82,7 @@ def role(
     email: Email,
     axis: Annotated[str, typer.Argument(metavar="AXIS", help="A role axis of the workspace.")],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="One of its values.")],
+    *,
     as_json: Json = False,
 ) -> None:
     """Set a role of a member, on an axis that their directory leaves alone.
@@ -97,6 +99,7 @@ def team(
     context: typer.Context,
     workspace: Workspace,
     email: Email,
+    *,
     join: Annotated[
         str | None, typer.Option("--join", metavar="TEAM", help="Made when there is none.", show_default=False)
     ] = None,

@@ -60,6 +60,7 @@ def simulate(
     kind: Annotated[SimulatedKind, typer.Argument(help="Whose API.")],
     users: Annotated[int, typer.Option("--users", min=0, max=200_000, help="How many people.")] = 300,
     groups: Annotated[int, typer.Option("--groups", min=0, max=10_000, help="How many groups.")] = 14,
+    *,
     port: Annotated[
         int | None,
         typer.Option("--port", min=0, max=65535, show_default="okta 8470, entra 8471, google 8472",

@@ -88,7 +88,7 @@ def _directory(call: Call, found: DirectorySettings) -> Directory:
 
 @routes.route_for("GET", "/runs", Page[Report])
 def runs(
-    call: Called, directory: Asked = None, workspace: Asked = None, state: ReportState | None = None,
+    call: Called, *, directory: Asked = None, workspace: Asked = None, state: ReportState | None = None,
     since: datetime | None = None, limit: Limit = 50, cursor: Cursor = "",
 ) -> Response:  # fmt: skip
     """Reports without their actions, the newest first. `since`: of runs that began then or later."""
