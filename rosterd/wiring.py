@@ -41,8 +41,9 @@ from rosterd.auditing import audit, auditing, turn
 from rosterd.comparing import compare
 from rosterd.ports import Told, as_followed, now, run_once, to_compare
 from rosterd.settings.kinds import PULLED, connector_config
+from rosterd.settings.limits import Limits
 from rosterd.settings.loading import check_secrets
-from rosterd.settings.model import DirectorySettings, Limits, Settings, WorkspaceSettings
+from rosterd.settings.model import DirectorySettings, Settings, WorkspaceSettings
 from store.database import Store
 from store.database import open_store as open_database
 from store.expired import Watched

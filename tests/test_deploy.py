@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rosterd import settings
 from rosterd.metrics import Metrics
+from rosterd.settings.model import DaemonSettings
 from store import open_store
 from store.measured import measured
 from tests.builders import DIRECTORY, Directory, sync
@@ -215,7 +216,7 @@ def test_a_worker_is_what_serves_but_for_what_it_listens_on() -> None:
 
 
 def test_whoever_stops_it_waits_longer_than_runs_may_take_to_end() -> None:
-    within = settings.DaemonSettings().stop_within.total_seconds()
+    within = DaemonSettings().stop_within.total_seconds()
     for deployment in DEPLOYMENTS.values():
         assert pod(deployment)["terminationGracePeriodSeconds"] > within + 10
     for name in ("serve", "worker"):

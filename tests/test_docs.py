@@ -17,9 +17,11 @@ from reconciler.plan import Step
 from rosterd import settings
 from rosterd.cli import errors
 from rosterd.cli.app import app
+from rosterd.settings import model
 from rosterd.settings.kinds import config, own_keys
+from rosterd.settings.limits import Limits
 from rosterd.settings.model import KINDS
-from rosterd.settings.values import Flap, keys_of, toml
+from rosterd.settings.values import Flap, Limit, keys_of, toml
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -130,24 +132,24 @@ def own_fields(kind: str) -> dict[str, FieldInfo]:
 
 
 DOCUMENTED: dict[str, dict[str, FieldInfo]] = {
-    "`[store]`": settings.StoreSettings.model_fields,
-    "`[http]`": settings.HttpSettings.model_fields,
-    "`[daemon]`": settings.DaemonSettings.model_fields,
-    "`[retention]`": settings.RetentionSettings.model_fields,
-    "`[log]`": settings.LogSettings.model_fields,
-    "`[trace]`": settings.TraceSettings.model_fields,
-    "`[[notify]]`": settings.NotifySettings.model_fields,
-    "`[[workspace]]`": settings.WorkspaceSettings.model_fields,
-    "`[[workspace.role]]`": settings.RoleAxis.model_fields,
-    "`[[workspace.role_rule]]`": settings.RoleRule.model_fields,
-    "`[workspace.limits]`": settings.Limits.model_fields,
-    "One limit": settings.Limit.model_fields,
+    "`[store]`": model.StoreSettings.model_fields,
+    "`[http]`": model.HttpSettings.model_fields,
+    "`[daemon]`": model.DaemonSettings.model_fields,
+    "`[retention]`": model.RetentionSettings.model_fields,
+    "`[log]`": model.LogSettings.model_fields,
+    "`[trace]`": model.TraceSettings.model_fields,
+    "`[[notify]]`": model.NotifySettings.model_fields,
+    "`[[workspace]]`": model.WorkspaceSettings.model_fields,
+    "`[[workspace.role]]`": model.RoleAxis.model_fields,
+    "`[[workspace.role_rule]]`": model.RoleRule.model_fields,
+    "`[workspace.limits]`": Limits.model_fields,
+    "One limit": Limit.model_fields,
     "`flap`": Flap.model_fields,
-    "`[[directory]]`": settings.DirectorySettings.model_fields,
+    "`[[directory]]`": model.DirectorySettings.model_fields,
     **{f'`kind = "{kind}"`': own_fields(kind) for kind in KINDS},
-    "`[[directory.attribute]]`": keys_of(settings.DirectoryAttribute),
-    "`[[directory.role]]`": settings.DirectoryRole.model_fields,
-    "`[[directory.team]]`": settings.DirectoryTeam.model_fields,
+    "`[[directory.attribute]]`": keys_of(model.DirectoryAttribute),
+    "`[[directory.role]]`": model.DirectoryRole.model_fields,
+    "`[[directory.team]]`": model.DirectoryTeam.model_fields,
     "Secrets": SecretRef.model_fields,
 }
 # Defaults that a validator works out from other keys.

@@ -12,7 +12,7 @@ from reconciler.lasting import BY_HAND, UNKNOWN
 from reconciler.model import Evidence
 from reconciler.plan import Action, Step, Tally
 from reconciler.policy import Limit
-from rosterd.settings.model import Limits
+from rosterd.settings.limits import Limits
 from store import Store
 from tests.builders import Directory, policy, sync
 from tests.store.test_lasting import disturbed

@@ -10,51 +10,17 @@ from rosterd.settings.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from rosterd.settings.examples import example
-    from rosterd.settings.kinds import ScimConfig, connector_config
+    from rosterd.settings.kinds import connector_config
     from rosterd.settings.loading import check_secrets, find, load
-    from rosterd.settings.model import (
-        KINDS,
-        DaemonSettings,
-        DirectoryRole,
-        DirectorySettings,
-        DirectoryTeam,
-        HttpSettings,
-        Limits,
-        LogSettings,
-        NotifySettings,
-        RetentionSettings,
-        RoleAxis,
-        RoleRule,
-        Settings,
-        StoreSettings,
-        TraceSettings,
-        WorkspaceSettings,
-    )
+    from rosterd.settings.model import DirectorySettings, Settings
     from rosterd.settings.schemas import schema
-    from rosterd.settings.values import Limit, duration_text, parse_duration, split_listen
+    from rosterd.settings.values import duration_text, parse_duration, split_listen
 
 __all__ = [
-    "KINDS",
     "ConfigError",
-    "DaemonSettings",
-    "DirectoryAttribute",
-    "DirectoryRole",
     "DirectorySettings",
-    "DirectoryTeam",
-    "HttpSettings",
-    "Limit",
-    "Limits",
-    "LogSettings",
-    "NotifySettings",
     "Problem",
-    "RetentionSettings",
-    "RoleAxis",
-    "RoleRule",
-    "ScimConfig",
     "Settings",
-    "StoreSettings",
-    "TraceSettings",
-    "WorkspaceSettings",
     "check_secrets",
     "connector_config",
     "duration_text",
@@ -69,16 +35,17 @@ __all__ = [
 # A module named as its function (`example`, `load`, `schema`) would hide it once imported: __getattr__ is not asked
 # about names that exist. So each lives in a module of another name.
 _HOME = {
-    "values": ("Limit", "duration_text", "parse_duration", "split_listen"),
-    "kinds": ("ScimConfig", "connector_config"),
+    "values": ("duration_text", "parse_duration", "split_listen"),
+    "kinds": ("connector_config",),
     "loading": ("check_secrets", "find", "load"),
     "schemas": ("schema",),
     "examples": ("example",),
+    "model": ("DirectorySettings", "Settings"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _MODULE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULE.get(name, 'model')}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from connectors.base import SecretRef
 from rosterd.settings.kinds import config
+from rosterd.settings.limits import Limits
 from rosterd.settings.model import (
     KINDS,
     DaemonSettings,
@@ -22,7 +23,6 @@ from rosterd.settings.model import (
     DirectorySettings,
     DirectoryTeam,
     HttpSettings,
-    Limits,
     LogSettings,
     NotifySettings,
     RetentionSettings,

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from rosterd import settings
 from rosterd.settings.kinds import settings_model
+from rosterd.settings.limits import Limits
 from rosterd.settings.model import KINDS
 from rosterd.settings.problems import _models
 from rosterd.settings.values import Limit, keys_of
@@ -67,7 +68,7 @@ def test_every_commented_line_is_a_key_that_could_be_written(tmp_path: Path) -> 
 
 
 def test_a_limits_example_is_a_limit() -> None:
-    for info in settings.Limits.model_fields.values():
+    for info in Limits.model_fields.values():
         assert all(isinstance(example, Limit) for example in info.examples or ())
 
 

@@ -10,7 +10,8 @@ import connectors
 from connectors.base import ConnectorConfig
 from rosterd.settings import ConfigError, check_secrets, connector_config, find, load
 from rosterd.settings.kinds import PULLED, config, own_keys
-from rosterd.settings.model import EVIDENCE, KINDS, DirectorySettings
+from rosterd.settings.limits import EVIDENCE
+from rosterd.settings.model import KINDS, DirectorySettings
 from rosterd.settings.values import OFF, limit
 from tests.rosterd.files import CONNECTIONS, WORKSPACE, directory, loaded, problems, write
 

@@ -9,7 +9,7 @@ from connectors.base import Refused
 from reconciler.guard import CHANGES
 from reconciler.policy import Limit, RoleAxis, RoleRule, RoleSource, Scope, TeamMapping
 from rosterd.settings import ConfigError, Settings
-from rosterd.settings.model import EVIDENCE
+from rosterd.settings.limits import EVIDENCE
 from rosterd.simulators import World
 from rosterd.simulators.world import Kind
 from rosterd.wiring import (
