@@ -27,9 +27,9 @@ from bench.figures import Benchmark, step
 from bench.scim_servers import Running, running
 from connectors.scim.listener import Endpoint, Listener, Request
 from rosterd.cli.app import run as command
+from rosterd.policies import policy_of, wanted_attributes
 from rosterd.ports import now
 from rosterd.settings import load
-from rosterd.wiring import policy_of, wanted_attributes
 from store import open_store
 from store.scim.resources import DirectoryResources
 

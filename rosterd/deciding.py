@@ -12,9 +12,9 @@ from reconciler.decisions import approve, approve_undo, undo
 from reconciler.errors import RunError
 from reconciler.report import Report
 from reconciler.sync import Job, Progress
+from rosterd.policies import policy_of
 from rosterd.ports import RunPorts, as_followed, lease, new_run, now
 from rosterd.settings import DirectorySettings, Settings, duration_text
-from rosterd.wiring import policy_of
 from store.database import Store
 from store.decisions import EarlierRun, HeldCluster, decided, held_clusters, made, recount, reject, settle
 from store.runs import report_of

@@ -6,8 +6,8 @@ from reconciler.known import RunOf
 from reconciler.model import key
 from reconciler.report import Report
 from reconciler.why import explain
+from rosterd.policies import policy_of
 from rosterd.settings.model import Settings
-from rosterd.wiring import policy_of
 from store.database import Store
 from store.person import known, nearest
 

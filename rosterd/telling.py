@@ -17,11 +17,11 @@ from rosterd.http.recorder import Recorder
 from rosterd.http.scim import Door, ScimEndpoint
 from rosterd.http.tokens import StoredTokens
 from rosterd.logs import logger
+from rosterd.policies import policy_of, wanted_attributes
 from rosterd.ports import now
 from rosterd.settings.kinds import ScimConfig, connector_config
 from rosterd.settings.model import DirectorySettings, Settings
 from rosterd.tokens import finder
-from rosterd.wiring import policy_of, wanted_attributes
 from store.database import Store
 from store.scim.gauges import note_request
 from store.scim.writer import Writer

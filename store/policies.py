@@ -1,7 +1,7 @@
 """The policies that runs followed, kept by their digest.
 
 What lives here: writing one down, reading it back, and which one the last comparison followed. What does not: making a
-policy of configuration (rosterd/wiring.py), and what lies between two policies (reconciler/changes.py).
+policy of configuration (rosterd/policies.py), and what lies between two policies (reconciler/changes.py).
 """
 
 import msgspec

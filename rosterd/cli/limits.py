@@ -57,8 +57,8 @@ def back_test(
 
 def _judged(settings: "Settings", store: "Store", days: float) -> Iterator[dict[str, Any]]:
     from reconciler.backtest import backtest
+    from rosterd.policies import policy_of
     from rosterd.ports import now
-    from rosterd.wiring import policy_of
     from store.backtest import past_runs
 
     for workspace in settings.workspace:

@@ -24,7 +24,7 @@ def retention(
       rosterd retention
     """
     from rosterd.daemon.retention import horizon, now, said
-    from rosterd.wiring import watched
+    from rosterd.policies import watched
     from store.expired import expired
     from store.retention import Deleted, retain
 

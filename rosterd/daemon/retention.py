@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from reconciler.errors import StoreError
 from rosterd.logs import logger
+from rosterd.policies import watched
 from rosterd.settings.model import Settings
-from rosterd.wiring import watched
 from store.database import Store
 from store.due import due_times, move_due, set_due
 from store.expired import Horizon

@@ -9,8 +9,9 @@ from reconciler.errors import RunError
 from reconciler.report import Report
 from reconciler.sync import Progress
 from rosterd.daemon.performing import Run
+from rosterd.policies import turn_of
 from rosterd.settings.model import Settings
-from rosterd.wiring import run_directory, turn_of
+from rosterd.wiring import run_directory
 from store.database import Store
 from store.wishes import Wish
 

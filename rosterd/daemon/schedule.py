@@ -16,9 +16,9 @@ from reconciler.errors import StoreError
 from rosterd.daemon.pace import STORE_AGAIN
 from rosterd.daemon.queue import Queue, new_id
 from rosterd.logs import logger
+from rosterd.policies import turn_of
 from rosterd.settings.kinds import PULLED
 from rosterd.settings.model import DirectorySettings
-from rosterd.wiring import turn_of
 from scheduler import Calendar, Timetable, staggered
 from store.database import Store
 from store.due import due_time, due_times, last_read, last_verified, move_due, set_due

@@ -8,8 +8,8 @@ import pytest
 
 from reconciler.report import Report
 from rosterd.deciding import CannotDecide, approve_run, reject_run, undo_run
+from rosterd.policies import policy_of
 from rosterd.settings import Settings
-from rosterd.wiring import policy_of
 from store import Store
 from store.decisions import held_clusters
 from store.runs import actions_of, report_of

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from rosterd.settings import ConfigError, Problem, Settings, load
+from rosterd.simulators import World
+from rosterd.simulators.world import Kind
 
 WORKSPACE = """\
 [[workspace]]
@@ -44,3 +46,9 @@ def problems(folder: Path, text: str) -> tuple[Problem, ...]:
     with pytest.raises(ConfigError) as caught:
         load(write(folder, text))
     return caught.value.problems
+
+
+def simulated(folder: Path, kind: Kind, more: str = "", users: int = 10) -> Settings:
+    """A directory of a kind whose world is a file."""
+    World.generate(kind, users, 2).save(folder / "world.json")
+    return loaded(folder, WORKSPACE + directory(kind, f'simulate = "world.json"\n{more}'))

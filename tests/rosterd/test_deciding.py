@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rosterd.deciding import undo_run
-from rosterd.wiring import policy_of
+from rosterd.policies import policy_of
 from store import Store
 from tests.builders import Directory, sync
 from tests.store.configured import Choice, configured

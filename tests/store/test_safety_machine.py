@@ -34,9 +34,9 @@ from reconciler.errors import ChangeRefused, DirectoryError, RunError, StoreErro
 from reconciler.policy import Policy
 from reconciler.report import ActionRow, Report
 from rosterd.deciding import CannotDecide, approve_run, held_digest, reject_run, undo_run
+from rosterd.policies import ownership_of, policy_of
 from rosterd.ports import as_followed, now, run_once
 from rosterd.settings import Settings
-from rosterd.wiring import ownership_of, policy_of
 from store import Store, open_store, snapshot
 from store import runs as stored
 from store.database import rows

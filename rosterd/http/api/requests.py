@@ -15,7 +15,7 @@ from rosterd.http.api.calls import Call, Called, Name, Routes
 from rosterd.http.api.pages import Cursor, Limit, page_of, place_of
 from rosterd.http.api.problems import Refusal
 from rosterd.http.api.shapes import Asked, Page, Request, body_of
-from rosterd.wiring import turn_of, workspace_of
+from rosterd.policies import turn_of, workspace_of
 from store.wishes import Ask, Wish, open_wishes
 
 routes = Routes("requests")

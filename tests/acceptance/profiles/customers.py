@@ -20,11 +20,11 @@ from reconciler.model import JSON
 from reconciler.policy import Policy
 from reconciler.report import ActionRow, Report
 from rosterd import settings
+from rosterd.policies import ownership_of, policy_of
 from rosterd.ports import now, run_once
 from rosterd.settings import Settings
 from rosterd.simulators import Simulator, World
 from rosterd.simulators.world import Kind
-from rosterd.wiring import ownership_of, policy_of
 from store import Store, open_store
 from store.manual import ByHand
 from store.runs import actions_of

@@ -7,8 +7,8 @@ import pytest
 
 from rosterd.daemon import retention
 from rosterd.daemon.retention import FIRST, Retention, horizon
+from rosterd.policies import policy_of, watched
 from rosterd.settings import Settings
-from rosterd.wiring import policy_of, watched
 from store import Store
 from store.due import due_times
 from store.expired import Watched

@@ -17,9 +17,9 @@ from rosterd.http.api.ports import Outside
 from rosterd.http.app import application
 from rosterd.http.server import Server, bind
 from rosterd.http.tokens import StoredTokens
+from rosterd.policies import policy_of
 from rosterd.settings import ConfigError, Problem, Settings
 from rosterd.tokens import Scope, create_admin, finder
-from rosterd.wiring import policy_of
 from store import Store
 from tests.builders import Directory, sync
 from tests.rosterd.files import directory, loaded
