@@ -28,7 +28,7 @@ from rosterd.ports import now
 from rosterd.settings.model import Settings
 from store.database import HEAD, Store
 from store.measured import Measured, measured
-from store.totals import BUCKETS, Totals
+from store.totals import BUCKETS, SINCE, Latencies, Totals
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FRESH = 5.0  # seconds for which what the store said is shown again
@@ -109,14 +109,18 @@ def of_runs(totals: Iterable[Totals]) -> Iterator[Metric]:
 def _leavers(totals: list[Totals]) -> Metric:
     family = HistogramMetricFamily(
         "rosterd_leaver_latency_seconds",
-        "From when somebody left to their access being ended. Left is: the directory's own time where it says one; else"
-        " for SCIM the request, and for a directory that is read the end of the first read that showed it (so add up to"
-        " its interval).",
+        "From when somebody left to their access being ended. since says what the beginning is: vendor, the directory's"
+        " own time; request, the SCIM request that told it; last_read, the beginning of the last whole read that did"
+        " not show it yet, where the directory says no time (an upper bound: they left after it); first_read, the"
+        " beginning of the first whole read, of who left before rosterd read the directory.",
+        labels=["since"],
     )
-    counts = [sum(each.leavers.counts[place] for each in totals) for place in range(len(BUCKETS) + 1)]
     edges = [*map(float, BUCKETS), float("inf")]
-    buckets = [(_edge(edge), float(sum(counts[: place + 1]))) for place, edge in enumerate(edges)]
-    family.add_metric([], buckets, sum(each.leavers.seconds for each in totals))
+    for since in SINCE:
+        found = [each.left.get(since, Latencies()) for each in totals]
+        counts = [sum(each.counts[place] for each in found) for place in range(len(edges))]
+        buckets = [(_edge(edge), float(sum(counts[: place + 1]))) for place, edge in enumerate(edges)]
+        family.add_metric([since], buckets, sum(each.seconds for each in found))
     return family
 
 

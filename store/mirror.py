@@ -23,11 +23,12 @@ class DirectoryRow(NamedTuple):
     verified_at: str | None
     identity: str | None
     cursor: str | None
+    last_began: str | None
 
 
 _DIRECTORY = (
     "SELECT generation, users_complete_at, groups_complete_at, complete_at, policy_digest, verified_at,"
-    " identity, cursor FROM directory WHERE id = :d"
+    " identity, cursor, last_began FROM directory WHERE id = :d"
 )
 
 

@@ -16,17 +16,27 @@ from store.history import Keeper
 from store.mirror import directory_row
 from store.pending import mark_below, mark_touched
 
-_PERSON = "directory, external_id, state, evidence, match_key, changed_at, body, off_since"
+_PERSON = "directory, external_id, state, evidence, match_key, changed_at, body, off_since, off_after"
+_OFF = "('suspended', 'gone')"
+_AFTER = f"CASE WHEN s.state IN {_OFF} THEN :last END"
+# Since when somebody is off stays what it was for as long as they are.
+STILL_OFF = ", ".join(
+    f"{column} = CASE WHEN excluded.state NOT IN {_OFF} THEN NULL WHEN mirror_user.state IN {_OFF}"
+    f" THEN mirror_user.{column} ELSE excluded.{column} END"
+    for column in ("off_since", "off_after", "off_told")
+)
 
 
 class Promotion:
     """The steps of one promotion, on one connection, in one transaction."""
 
-    def __init__(self, connection: Connection, policy: Policy, now: str) -> None:
-        self._connection, self._policy, self._now = connection, policy, now
+    def __init__(self, connection: Connection, policy: Policy, now: str, *, began: str) -> None:
+        """`began`: when the pull did."""
+        self._connection, self._policy, self._now, self._began = connection, policy, now, began
         self._directory = policy.directory
         row = directory_row(connection, policy.directory)
         self.generation = row.generation + 1  # what the mirror will be
+        self._last = row.last_began
         self._was = Keeper(self._run, self.generation)
         # Before the first plan, which compares everybody, marking people would be writing for nobody.
         self._planned = bool(row.policy_digest)
@@ -37,7 +47,9 @@ class Promotion:
         )
 
     def _run(self, sql: str) -> None:
-        known = {"d": self._directory, "now": self._now, "mark": self.generation}
+        known = {
+            "d": self._directory, "now": self._now, "mark": self.generation, "began": self._began, "last": self._last
+        }  # fmt: skip
         self._connection.execute(text(sql), {name: value for name, value in known.items() if f":{name}" in sql})
 
     def settle(self) -> None:
@@ -64,7 +76,7 @@ class Promotion:
             self._was.newcomers()
             self._run(
                 f"INSERT INTO mirror_user ({_PERSON})"
-                " SELECT :d, external_id, state, evidence, match_key, :now, body, off_since FROM stage_user"
+                " SELECT :d, external_id, state, evidence, match_key, :now, body, off_since, NULL FROM stage_user"
                 " WHERE state <> 'gone' ORDER BY seq"
             )
         else:
@@ -81,11 +93,11 @@ class Promotion:
         self._was.people(gone=False)
         self._run(
             f"INSERT INTO mirror_user ({_PERSON})"
-            " SELECT :d, s.external_id, s.state, s.evidence, s.match_key, :now, s.body, s.off_since"
+            f" SELECT :d, s.external_id, s.state, s.evidence, s.match_key, :now, s.body, s.off_since, {_AFTER}"
             " FROM stage_changed c CROSS JOIN stage_user s WHERE s.external_id = c.external_id AND s.state <> 'gone'"
             " ON CONFLICT (directory, external_id) DO UPDATE SET state = excluded.state, evidence = NULL,"
             " match_key = excluded.match_key, changed_at = excluded.changed_at, body = excluded.body,"
-            " off_since = excluded.off_since"
+            f" {STILL_OFF}"
         )
 
     def _gone(self) -> None:
@@ -102,10 +114,10 @@ class Promotion:
         self._was.people(gone=True)
         self._run(
             f"INSERT INTO mirror_user ({_PERSON})"
-            " SELECT :d, s.external_id, 'gone', s.evidence, s.match_key, :now, s.body, s.off_since FROM stage_changed c"
-            " CROSS JOIN stage_user s WHERE s.external_id = c.external_id AND s.state = 'gone'"
+            f" SELECT :d, s.external_id, 'gone', s.evidence, s.match_key, :now, s.body, s.off_since, {_AFTER}"
+            " FROM stage_changed c CROSS JOIN stage_user s WHERE s.external_id = c.external_id AND s.state = 'gone'"
             " ON CONFLICT (directory, external_id) DO UPDATE SET state = 'gone', evidence = excluded.evidence,"
-            " changed_at = excluded.changed_at, off_since = excluded.off_since, scoped = NULL"
+            f" changed_at = excluded.changed_at, {STILL_OFF}, scoped = NULL"
         )
 
     def groups(self, *, complete: bool) -> None:
@@ -210,6 +222,9 @@ class Promotion:
         for column, whole in (("users_complete_at", users), ("groups_complete_at", groups)):
             if whole:
                 self._run(f"UPDATE directory SET {column} = :now WHERE id = :d")
+        if users:
+            self._run("UPDATE directory SET last_began = :began WHERE id = :d")
+            self._run("UPDATE directory SET first_began = last_began WHERE id = :d AND first_began IS NULL")
         unread = scalar(self._connection, "SELECT count(*) FROM stage_end WHERE NOT complete")
         if users and groups and not unread:
             self._run("UPDATE directory SET complete_at = :now WHERE id = :d")

@@ -88,6 +88,7 @@ class Staging:
         self._spilled: set[str] = set()
         self._digests: dict[str, str] = {}
         self._open = True
+        self._began = now()
         self._create()
 
     def _create(self) -> None:
@@ -242,7 +243,7 @@ class Staging:
         with translated(self._store.engine), connection.begin():
             if self._lease is not None:  # a run that was overtaken read the directory before the one that overtook it
                 self._lease.check(connection, self._now())
-            promotion = Promotion(connection, self._policy, self._now())
+            promotion = Promotion(connection, self._policy, self._now(), began=self._began)
             promotion.settle()
             verdict = self._inquiry.verdict(connection, self._ends, self._now())
             unread = self._ends.unread | verdict.unread | promotion.distrust(verdict.unread, everything=verdict.short)

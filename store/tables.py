@@ -28,6 +28,7 @@ _HELD = text("state = 'held'")
 class Directory(SQLModel, table=True):
     """What the mirror knows about a directory as a whole. `generation` counts promotions.
 
+    `first_began` and `last_began`: when the first and the last read began that listed all people (never: it is told).
     `identity` stands for the credentials and address of the last whole listing of people (None: never): what was absent
     under other ones does not count.
     """
@@ -42,12 +43,17 @@ class Directory(SQLModel, table=True):
     verified_at: str | None = None
     identity: str | None = None
     cursor: str | None = Field(default=None, sa_type=Text)
+    first_began: str | None = None
+    last_began: str | None = None
 
 
 class MirrorUser(SQLModel, table=True):
     """A person as the directory last described them; `body` is the DirectoryUser as JSON. A gone person keeps the
-    last body; `state` and `evidence` say that they are gone and why that is believed. `off_since` is when that happened
-    in the directory, if it says so."""
+    last body; `state` and `evidence` say that they are gone and why that is believed.
+
+    Of who is suspended or gone, for as long as that lasts: `off_since`, when it happened in the directory, if that says
+    so; `off_after`, when the last whole read began that did not show it yet (None: there was none); `off_told`, when
+    the request came that told it."""
 
     __tablename__ = "mirror_user"
     __table_args__ = (
@@ -63,6 +69,8 @@ class MirrorUser(SQLModel, table=True):
     changed_at: str
     body: str = Field(sa_type=Text)
     off_since: str | None = None
+    off_after: str | None = None
+    off_told: str | None = None
 
 
 class MirrorGroup(SQLModel, table=True):

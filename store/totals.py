@@ -15,6 +15,10 @@ from store.database import UNAVAILABLE, rows
 BUCKETS = (1, 5, 15, 60, 300, 900, 1800, 3600, 14400, 86400)  # seconds
 WELL = ("succeeded", "held")  # states of a run with which nothing is wrong
 KILLED = "killed"
+SINCE = ("vendor", "request", "last_read", "first_read")
+"""From when a leaver is timed: the directory's own time; the SCIM request that told it; the beginning of the last whole
+read that did not show it yet (so at the latest they left then, and the latency is at most that); the beginning of the
+first whole read, of who left before it."""
 
 
 class Latencies(msgspec.Struct):
@@ -33,7 +37,8 @@ class Totals(msgspec.Struct, omit_defaults=True):
     """Of one directory, since its first run in this store. `actions` by kind and state; `last` is its last run.
 
     `wrong_since`: when the first of the runs in a row began that did not go well; `was_wrong_since`: of the row before
-    that, which is over. "": none. `broke`: what was wrong when the latest run broke before it had a report.
+    that, which is over. "": none. `broke`: what was wrong when the latest run broke before it had a report. `left`:
+    leavers, by SINCE.
     """
 
     runs: dict[str, int] = {}
@@ -43,7 +48,7 @@ class Totals(msgspec.Struct, omit_defaults=True):
     requests: int = 0
     retries: int = 0
     throttled_seconds: float = 0.0
-    leavers: Latencies = msgspec.field(default_factory=Latencies)
+    left: dict[str, Latencies] = {}
     workspace: str = ""
     last: str = ""
     last_state: str = ""
@@ -119,31 +124,44 @@ def _actions(connection: Connection, totals: Totals, report: Report) -> None:
 
 
 def _leavers(connection: Connection, totals: Totals, report: Report) -> None:
-    """Who left the directory, from when that was there, or else from when the mirror had it: the request that told it,
-    or the read that saw it."""
+    """Who left the directory, from when that was to the end of the run that followed."""
     if not report.counts.deactivate or report.ended is None:
         return
     found = rows(
         connection,
-        "SELECT m.changed_at, m.off_since FROM action a"
-        " JOIN mirror_user m ON m.directory = :d AND m.external_id = a.external_id"
+        "SELECT m.off_since, m.off_told, m.off_after, m.changed_at, d.first_began FROM action a"
+        " JOIN mirror_user m ON m.directory = :d AND m.external_id = a.external_id JOIN directory d ON d.id = :d"
         " WHERE a.run = :run AND a.step = :step AND a.state = 'applied'"
         " AND a.evidence IN ('tombstone', 'status', 'absence')",
         d=report.directory, run=report.run, step=int(Step.DEACTIVATE),
     )  # fmt: skip
     ended = datetime.fromisoformat(report.ended)
-    for changed, off_since in found:
-        seen = datetime.fromisoformat(changed)
-        totals.leavers.add(max(0.0, (ended - (_before(off_since, seen) or seen)).total_seconds()))
+    for row in found:
+        since, began = _began(*row)
+        seconds = (ended - began).total_seconds()
+        totals.left.setdefault(since, Latencies()).add(max(0.0, seconds))
 
 
-def _before(said: str | None, seen: datetime) -> datetime | None:
-    """The time that a directory says, when it is one, and before that of the first look."""
+def _began(
+    said: str | None, told: str | None, after: str | None, changed: str, first: str | None
+) -> tuple[str, datetime]:  # fmt: skip
+    """From when a leaver is timed, and what that is. Before a directory was read at all, nobody could follow it."""
+    if told is not None:
+        return "request", datetime.fromisoformat(told)
+    seen = datetime.fromisoformat(changed)
+    earliest = seen if first is None else min(seen, datetime.fromisoformat(first))
+    if (moment := _time(said)) is not None and moment <= seen:
+        return ("vendor", moment) if moment >= earliest else ("first_read", earliest)
+    return ("first_read", earliest) if after is None else ("last_read", datetime.fromisoformat(after))
+
+
+def _time(said: str | None) -> datetime | None:
+    """The time that a directory says, when it is one."""
     try:
         moment = datetime.fromisoformat(said or "")
     except ValueError:
         return None
-    return moment if moment.tzinfo is not None and moment < seen else None
+    return moment if moment.tzinfo is not None else None
 
 
 def _count(counts: dict[str, int], key: str, number: int = 1) -> None:

@@ -32,6 +32,7 @@ from store.bindings import rebind
 from store.bodies import body_of
 from store.mirror import directory_row
 from store.pending import mark_below
+from store.promotion import STILL_OFF
 from store.scim.statements import Statements
 from store.snapshot import BETWEEN
 
@@ -150,10 +151,12 @@ class Absorption:
             return
         self._keep(user.external_id, before)
         self._run.run(
-            "INSERT INTO mirror_user (directory, external_id, state, match_key, changed_at, body)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (directory, external_id) DO UPDATE SET state = excluded.state,"
-            " evidence = NULL, match_key = excluded.match_key, changed_at = excluded.changed_at, body = excluded.body",
+            "INSERT INTO mirror_user (directory, external_id, state, match_key, changed_at, body, off_told)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (directory, external_id) DO UPDATE SET state = excluded.state,"
+            " evidence = NULL, match_key = excluded.match_key, changed_at = excluded.changed_at, body = excluded.body,"
+            f" {STILL_OFF}",
             self._directory, user.external_id, user.state.value, matched, self._now, body,
+            self._now if user.state is UserState.SUSPENDED else None,
         )  # fmt: skip
         self._concerns(user.external_id, matched)
 
@@ -169,10 +172,10 @@ class Absorption:
             return
         self._keep(external_id, before)
         self._run.run(
-            "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body)"
-            " VALUES (?, ?, 'gone', ?, ?, ?, ?) ON CONFLICT (directory, external_id) DO UPDATE SET state = 'gone',"
-            " evidence = excluded.evidence, changed_at = excluded.changed_at, scoped = NULL",
-            self._directory, external_id, evidence, matched, self._now, body,
+            "INSERT INTO mirror_user (directory, external_id, state, evidence, match_key, changed_at, body, off_told)"
+            " VALUES (?, ?, 'gone', ?, ?, ?, ?, ?) ON CONFLICT (directory, external_id) DO UPDATE SET state = 'gone',"
+            f" evidence = excluded.evidence, changed_at = excluded.changed_at, {STILL_OFF}, scoped = NULL",
+            self._directory, external_id, evidence, matched, self._now, body, self._now,
         )  # fmt: skip
         left = self._run.all(
             "DELETE FROM mirror_edge WHERE directory = ? AND nested = ? AND member_id = ? RETURNING group_id",

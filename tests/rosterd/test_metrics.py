@@ -11,7 +11,7 @@ from rosterd import metrics as module
 from rosterd.metrics import FRESH, Answered, Metrics, Stored, of_directories, of_runs
 from store import Store
 from store.measured import Measured, Reading, measured
-from store.totals import BUCKETS, Totals
+from store.totals import BUCKETS, SINCE, Latencies, Totals
 from tests.builders import DIRECTORY, Directory, policy, sync
 
 NOON = "2026-11-28T12:00:00.000Z"
@@ -42,8 +42,9 @@ def test_a_store_with_a_history(store: Store) -> None:
     assert found["rosterd_actions_total", "deactivate", "held"] == 2
     assert found["rosterd_directory_held_actions", DIRECTORY] == 2
     assert found["rosterd_directory_held_groups", DIRECTORY] == 1
-    assert found["rosterd_leaver_latency_seconds_count",] == 1
-    assert found["rosterd_leaver_latency_seconds_bucket", "+Inf"] == 1
+    assert found["rosterd_leaver_latency_seconds_count", "last_read"] == 1
+    assert found["rosterd_leaver_latency_seconds_bucket", "+Inf", "last_read"] == 1
+    assert found["rosterd_leaver_latency_seconds_count", "vendor"] == 0
     assert found["rosterd_directories", "healthy"] == 1
     assert found["rosterd_directories", "never"] == 1
     assert found["rosterd_directory_interval_seconds", DIRECTORY] == 900
@@ -102,19 +103,27 @@ def test_a_store_that_refuses_is_a_metric_too(store: Store, monkeypatch: pytest.
     assert not any(name[0].startswith("rosterd_runs") for name in found)
 
 
-def test_latencies_add_up_over_directories() -> None:
-    one, other = Totals(), Totals()
-    one.leavers.add(0.5)
-    other.leavers.add(10.0)
-    other.leavers.add(1e9)
+def test_latencies_add_up_over_directories_and_not_over_what_they_begin_with() -> None:
+    one, other = Totals(left={"vendor": Latencies(), "last_read": Latencies()}), Totals(left={"vendor": Latencies()})
+    one.left["vendor"].add(0.5)
+    one.left["last_read"].add(10.0)
+    other.left["vendor"].add(10.0)
+    other.left["vendor"].add(1e9)
     (family,) = [family for family in of_runs([one, other]) if family.type == "histogram"]
-    buckets = [s.value for s in family.samples if s.name.endswith("_bucket")]
-    assert buckets == [1, 1, *[2] * (len(BUCKETS) - 2), 3]
+    buckets = {
+        since: [s.value for s in family.samples if s.name.endswith("_bucket") and s.labels["since"] == since]
+        for since in SINCE
+    }
+    assert buckets == {
+        "vendor": [1, 1, *[2] * (len(BUCKETS) - 2), 3], "last_read": [0, 0, *[1] * (len(BUCKETS) - 1)],
+        "request": [0] * (len(BUCKETS) + 1), "first_read": [0] * (len(BUCKETS) + 1),
+    }  # fmt: skip
 
 
 def test_the_help_says_from_when_a_leaver_is_timed(store: Store) -> None:
-    text = Metrics(store, dict).text().decode()
-    assert "# HELP rosterd_leaver_latency_seconds From when somebody left" in text
+    (said,) = [line for line in Metrics(store, dict).text().decode().splitlines()
+               if line.startswith("# HELP rosterd_leaver_latency_seconds ")]  # fmt: skip
+    assert all(f"{since}, " in said for since in SINCE)
 
 
 @pytest.mark.parametrize(("method", "shown"), [("GET", "GET"), ("PATCH", "PATCH"), ("BREW", "other")])
@@ -134,7 +143,7 @@ def test_a_thousand_directories_are_a_bounded_number_of_series() -> None:
     samples = [s for family in of_directories(found, dict.fromkeys(names, 900.0), NOON) for s in family.samples]
     assert len(samples) <= 1000 * 6 + 10
     totals = [msgspec.convert({"failures": {"unavailable": 1}, "runs": {"blocked": 1}}, Totals) for _ in names]
-    assert len([s for family in of_runs(totals) for s in family.samples]) < 40
+    assert len([s for family in of_runs(totals) for s in family.samples]) < 80
 
 
 def test_measuring_is_what_the_collector_asks(store: Store) -> None:

@@ -12,7 +12,7 @@ from sqlmodel import SQLModel
 import store.tables  # noqa: F401 - fills the metadata
 from reconciler.errors import StoreError
 from store import Store, open_store
-from store.database import HEAD, connect, scalar
+from store.database import HEAD, connect, rows, scalar
 from store.migrate import FOLDER, current, migrate, upgrade
 from tests.databases import Postgres
 
@@ -61,6 +61,53 @@ def test_sqlite_tables_are_clustered_as_the_models_say(sqlite_url: str) -> None:
 def test_head_is_the_newest_migration() -> None:
     names = sorted(path.stem for path in (FOLDER / "versions").glob("v[0-9]*.py"))
     assert names[-1].split("_")[0] == f"v{HEAD}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A database without a schema."""
+    if request.param == "sqlite":
+        opened = connect(f"sqlite:///{tmp_path}/empty.db")
+        yield opened
+        opened.close()
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    name = server.create()
+    opened = connect(server.url(name))
+    yield opened
+    opened.close()
+    server.drop(name)
+
+
+BEFORE_LEAVING = """
+    INSERT INTO directory (id, generation, users_complete_at, policy_digest)
+        VALUES ('read', 9, '2026-06-02T05', 'p'), ('told', 9, '2026-06-02T05', 'p');
+    INSERT INTO scim_state (directory, basis) VALUES ('told', '');
+    INSERT INTO mirror_user (directory, external_id, state, match_key, changed_at, body)
+        VALUES ('read', 'ada', 'active', '', '2026-06-01', ''), ('read', 'bob', 'suspended', '', '2026-06-02', ''),
+               ('told', 'ada', 'active', '', '2026-06-01', ''), ('told', 'bob', 'gone', '', '2026-06-02', '');
+    INSERT INTO run (id, workspace, directory, state, began, report, generation)
+        VALUES ('1', 'acme', 'read', '', '2026-06-01T00', '', 1), ('2', 'acme', 'read', '', '2026-06-02T00', '', 2),
+               ('3', 'acme', 'read', '', '2026-06-03T00', '', 2)
+"""
+
+
+def test_who_was_off_before_that_had_a_beginning_is_timed_from_when_the_mirror_had_it(empty: Store) -> None:
+    with empty.write() as connection:
+        upgrade(connection, "0011")
+        for statement in BEFORE_LEAVING.split(";"):
+            connection.exec_driver_sql(statement)
+        upgrade(connection, "0012")
+        people = rows(
+            connection,
+            "SELECT directory, external_id, off_after, off_told FROM mirror_user ORDER BY directory, external_id",
+        )
+        assert [tuple(row) for row in people] == [
+            ("read", "ada", None, None), ("read", "bob", "2026-06-02", None),
+            ("told", "ada", None, None), ("told", "bob", None, "2026-06-02"),
+        ]  # fmt: skip
+        found = rows(connection, "SELECT id, first_began, last_began FROM directory ORDER BY id")
+        assert [tuple(row) for row in found] == [("read", "2026-06-01T00", "2026-06-02T00"), ("told", None, None)]
 
 
 def test_an_empty_sqlite_file_is_migrated_and_opening_again_changes_nothing(tmp_path: Path) -> None:
