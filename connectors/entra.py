@@ -4,7 +4,6 @@ The typed models cost 500 times what raw JSON costs and the page iterator stops 
 (docs/opinions.md, "Raw JSON").
 """
 
-import re
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
@@ -13,11 +12,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import quote
 
-import msgspec
 from pydantic import Field, model_validator
 
 from connectors import confirming, cursors, listing
-from connectors.address import Address, same_origin
+from connectors.address import Address
 from connectors.base import (
     ConnectorConfig,
     ConnectorError,
@@ -30,17 +28,18 @@ from connectors.base import (
 )
 from connectors.checking import Check, People
 from connectors.confirming import Asked, ById
-from connectors.entra_attributes import paths
+from connectors.entra_attributes import paths, values_of
 from connectors.entra_check import EntraProbe, EntraReads
-from connectors.entra_delta import GROUP, GROUPS, LATEST, USER, DeltaPage, Round, endless, last_link, tracked
+from connectors.entra_delta import GROUP, GROUPS, LATEST, USER, Round, tracked
 from connectors.entra_errors import judge, judge_by_id, judge_group, pace
+from connectors.entra_graph import Graph
 from connectors.entra_sdk import Session, TokenRefused
-from connectors.entra_wire import DELTA_PAGE, MEMBERS_PAGE, ONE, PAGE, MembersPage, Page, decoded
+from connectors.entra_wire import MEMBERS_PAGE, PAGE
 from connectors.limits import Limiter
 from connectors.members import expand
-from connectors.paging import Endless, each, pages, text
+from connectors.paging import each, text
 from connectors.reader import Reader
-from connectors.transport import Judge, Transport
+from connectors.transport import Transport
 from reconciler.groups import resolve
 from reconciler.model import (
     CollectionEnd,
@@ -163,14 +162,15 @@ class Entra(Reader):
             deadline=opened.deadline,
             patience=opened.patience,
         )
+        self._graph = Graph(self._base, self._session, transport)
         super().__init__(transport, seconds=opened.deadline, window=_AT_ONCE)
 
     async def check(self, wanted: Wanted) -> list[Finding]:
         """Every feature that a sync uses, tried by itself."""
         reads = EntraReads(
             self._people_pages, self._groups, self._members,
-            lambda one, names: self._ask(one, Wanted(attributes=names)), self._get_or_none, _DELETED,
-            self._latest, lambda url: self._round(url, Round()), self._paths,
+            lambda one, names: self._ask(one, Wanted(attributes=names)), self._graph.get_or_none, _DELETED,
+            self._latest, lambda url: self._graph.round(url, Round()), self._paths,
         )  # fmt: skip
         probe = EntraProbe(self._session, self._transport, reads, self._signed, self._client_id)
         return await Check(probe, self._transport, wanted, self._opened).run()
@@ -211,7 +211,8 @@ class Entra(Reader):
         if not tracked(self._paths(wanted.attributes).values()):
             return {}
         try:
-            return {name: await self._round(path, Round()) for name, path in self._latest(wanted.attributes).items()}
+            latest = self._latest(wanted.attributes)
+            return {name: await self._graph.round(path, Round()) for name, path in latest.items()}
         except ConnectorError as exc:
             if isinstance(exc, Refused | Unavailable) and exc.status in (None, 401):
                 raise  # no token, or nobody there: the listing would say the same
@@ -231,7 +232,7 @@ class Entra(Reader):
     async def _people_pages(self, attributes: frozenset[str]) -> AsyncGenerator[People, None]:
         paths = self._paths(attributes)
         convert = partial(to_user, attributes=paths)
-        async with aclosing(self._pages(users_path(paths.values()), PAGE)) as found:
+        async with aclosing(self._graph.pages(users_path(paths.values()), PAGE)) as found:
             async for page in found:
                 yield People(each(page.value, convert, "GET /v1.0/users"), page.following is not None)
 
@@ -247,8 +248,8 @@ class Entra(Reader):
         place = cursors.opened(wanted.cursor, self._digest(wanted))
         people, groups = Round(), Round()
         marks = {
-            "users": await self._round(place.marks["users"], people),
-            "groups": await self._round(place.marks["groups"], groups),
+            "users": await self._graph.round(place.marks["users"], people),
+            "groups": await self._graph.round(place.marks["groups"], groups),
         }
         async with aclosing(self._changed_people(people, wanted)) as changed:
             async for observation in changed:
@@ -287,23 +288,6 @@ class Entra(Reader):
                     yield observation
         yield CollectionEnd("users", Completeness.DELTA)
 
-    async def _round(self, url: str, into: Round) -> str:
-        """Reads a round of delta into `into`; where the next one begins.
-
-        Raises:
-            Resync: the token is void, or the round does not end.
-        """
-        request = "GET " + url.removeprefix(self._base).partition("?")[0]
-        page = DeltaPage([])
-        try:
-            async with aclosing(self._pages(url, DELTA_PAGE)) as found:
-                async for page in found:
-                    for raw in page.value:
-                        into.add(raw, request)
-        except Endless as exc:
-            raise endless(exc) from exc
-        return same_origin(last_link(page, request), self._base, request)
-
     def _digest(self, wanted: Wanted) -> str:
         return cursors.digest(wanted, self._base, _DELTA, GROUPS, *self._paths(wanted.attributes).values())
 
@@ -319,17 +303,17 @@ class Entra(Reader):
         """One person: still there, among the deleted, or neither."""
         key = quote(external_id, safe="")
         paths = self._paths(wanted.attributes)
-        record = await self._get_or_none(users_path(paths.values(), _ONE.replace("{}", key, 1)))
+        record = await self._graph.get_or_none(users_path(paths.values(), _ONE.replace("{}", key, 1)))
         if record is not None:
             return UsersSeen(each([record], partial(to_user, attributes=paths), "GET /v1.0/users/{id}"))
-        deleted = await self._get_or_none(_DELETED.format(key))
+        deleted = await self._graph.get_or_none(_DELETED.format(key))
         if deleted is None:
             return UserGone(external_id, Evidence.ABSENCE)
         return UserGone(external_id, Evidence.TOMBSTONE, text(deleted.get("deletedDateTime")))
 
     async def _ask_group(self, group: str) -> Observation:
         """A deleted security group leaves no trace (facts §2); the bin shows others to more permissions only."""
-        record = await self._get_or_none(_GROUP.format(quote(group, safe="")))
+        record = await self._graph.get_or_none(_GROUP.format(quote(group, safe="")))
         if record is None:
             return GroupGone(group, Evidence.ABSENCE)
         return GroupsSeen(each([record], to_group, "GET /v1.0/groups/{id}"))
@@ -339,53 +323,22 @@ class Entra(Reader):
         no application permission (group-list-members.md, user-list-memberof-permissions.md)."""
         (one,) = asked
         path = _MEMBERS.format(quote(one.group, safe="")) + _WITH_ID.format(quote(one.member, safe=""))
-        found = [page async for page in self._pages(path, MEMBERS_PAGE, judge_by_id)]
+        found = [page async for page in self._graph.pages(path, MEMBERS_PAGE, judge_by_id)]
         ids = {member.id for page in found for member in page.value}
         return [confirming.in_or_out(one, is_member=one.member in ids)]
 
-    async def _get_or_none(self, path: str) -> dict[str, Any] | None:
-        request = f"GET {path.partition('?')[0]}"
-        answer = await self._transport.call(request, partial(self._session.get, self._base + path), judge_by_id)
-        if answer.status == 404:
-            return None
-        found: dict[str, Any] = decoded(answer, ONE, request)
-        return found
-
     async def _groups(self) -> AsyncGenerator[GroupsSeen, None]:
-        async with aclosing(self._pages(_GROUPS, PAGE)) as found:
+        async with aclosing(self._graph.pages(_GROUPS, PAGE)) as found:
             async for page in found:
                 yield GroupsSeen(each(page.value, to_group, "GET /v1.0/groups"))
 
     async def _members(self, group: str) -> AsyncGenerator[MembersSeen, None]:
-        async with aclosing(self._pages(_MEMBERS.format(quote(group, safe="")), MEMBERS_PAGE, judge_group)) as found:
+        path = _MEMBERS.format(quote(group, safe=""))
+        async with aclosing(self._graph.pages(path, MEMBERS_PAGE, judge_group)) as found:
             async for page in found:
                 users = tuple([member.id for member in page.value if member.kind == USER])
                 groups = tuple([member.id for member in page.value if member.kind == GROUP])
                 yield MembersSeen(group, users, groups)
-
-    async def _pages(
-        self, path: str, decoder: msgspec.json.Decoder[Any], judge: Judge = judge
-    ) -> AsyncGenerator[Any, None]:
-        url = path if path.startswith("http") else self._base + path
-        request = "GET " + url.removeprefix(self._base).partition("?")[0]
-        same_origin(url, self._base, request)
-
-        def following(page: Page | MembersPage | DeltaPage) -> str | None:
-            return None if page.following is None else same_origin(page.following, self._base, request)
-
-        fetch = partial(self._get, decoder=decoder, judge=judge)
-        async with aclosing(pages(url, fetch, following, request=request)) as found:
-            async for page in found:
-                yield page
-
-    async def _get(self, url: str, decoder: msgspec.json.Decoder[Any], judge: Judge = judge) -> Any:
-        url = url if url.startswith("http") else self._base + url
-        request = "GET " + _TOKEN.sub("", url.removeprefix(self._base)).rstrip("?&")
-        answer = await self._transport.call(request, partial(self._session.get, url), judge)
-        return decoded(answer, decoder, request)
-
-
-_TOKEN = re.compile(r"\$(skip|delta)token=[^&]*&?", re.IGNORECASE)  # long, and means nothing to anybody
 
 
 def users_path(attributes: Iterable[str], form: str = _USERS) -> str:
@@ -428,20 +381,8 @@ def to_user(raw: Mapping[str, Any], attributes: Mapping[str, str] = MappingProxy
         title=text(get("jobTitle")),
         department=text(get("department")),
         guest=guest,
-        attributes=_attributes(raw, attributes) if attributes else {},
+        attributes=values_of(raw, attributes) if attributes else {},
     )
-
-
-def _attributes(raw: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:
-    """The wanted values that are there; `onPremisesExtensionAttributes.extensionAttribute1` is a path."""
-    found: dict[str, Any] = {}
-    for name, path in wanted.items():
-        value: Any = raw
-        for step in path.split("."):
-            value = value.get(step) if isinstance(value, dict) else None
-        if value is not None:
-            found[name] = value
-    return found
 
 
 def to_group(raw: Mapping[str, Any]) -> DirectoryGroup:

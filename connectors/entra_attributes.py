@@ -8,6 +8,7 @@ asking for it (entra.py).
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from connectors.base import Refused
 
@@ -61,3 +62,15 @@ def _path(name: str, client_id: str) -> str:
 def prefix(client_id: str) -> str:
     """How the directory extensions of an app begin."""
     return f"extension_{client_id.replace('-', '')}_"
+
+
+def values_of(raw: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:
+    """The wanted values that are there; `onPremisesExtensionAttributes.extensionAttribute1` is a path."""
+    found: dict[str, Any] = {}
+    for name, path in wanted.items():
+        value: Any = raw
+        for step in path.split("."):
+            value = value.get(step) if isinstance(value, dict) else None
+        if value is not None:
+            found[name] = value
+    return found

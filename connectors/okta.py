@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, Literal
 from urllib.parse import quote
 
-import msgspec
 from pydantic import Field, field_validator, model_validator
 
 from connectors import confirming, cursors, listing
@@ -22,7 +21,6 @@ from connectors.base import (
     ConnectorConfig,
     Counts,
     Finding,
-    Malformed,
     Opened,
     Refused,
     SecretRef,
@@ -37,7 +35,8 @@ from connectors.okta_check import OktaProbe, OktaReads
 from connectors.okta_errors import judge, judge_by_id, judge_group, judge_page
 from connectors.okta_limits import family, pace, smaller
 from connectors.okta_sdk import Session, TokenRefused
-from connectors.paging import decode, each, not_json, pages, require_array, text
+from connectors.okta_wire import member_ids, next_link, records
+from connectors.paging import decode, each, pages, text
 from connectors.reader import Reader
 from connectors.transport import Judge, Transport
 from reconciler.groups import resolve
@@ -123,15 +122,6 @@ _MEMBERS = "/api/v1/groups/{}/users?limit=1000"
 _OF_PERSON = "/api/v1/users/{}/groups"
 _PROFILE = ("login", "email", "firstName", "lastName", "displayName", "title", "department", "manager")
 _AT_ONCE = 5  # of 75 (15 on small plans) for the whole org (facts §5)
-
-
-class _OnlyId(msgspec.Struct):
-    """All that is read of a group's members, who come as whole user objects."""
-
-    id: str
-
-
-_members = msgspec.json.Decoder(list[_OnlyId])
 
 
 class Okta(Reader):
@@ -262,13 +252,13 @@ class Okta(Reader):
         path, groups = _OF_PERSON.format(quote(asked[0].member, safe="")), set[str]()
         async with aclosing(self._pages(path, judge_by_id)) as answers:
             async for answer in answers:
-                found = each(_list(answer, f"GET {path}"), to_group, f"GET {path}")
+                found = each(records(answer, f"GET {path}"), to_group, f"GET {path}")
                 groups.update([group.external_id for group in found])
         return [confirming.in_or_out(one, is_member=one.group in groups) for one in asked]
 
     def _users(self, answer: Answer, wanted: Wanted, unclear: list[str] | None = None) -> tuple[DirectoryUser, ...]:
         request = "GET /api/v1/users"
-        raw = _list(answer, request)
+        raw = records(answer, request)
         users = each(raw, partial(to_user, attributes=wanted.attributes), request)
         if unclear is not None:
             unclear += [record["id"] for record in raw if not record.get("status")]
@@ -290,7 +280,7 @@ class Okta(Reader):
         request = "GET /api/v1/groups"
         async with aclosing(self._pages(path)) as answers:
             async for answer in answers:
-                raw = _list(answer, request)
+                raw = records(answer, request)
                 found = each(raw, to_group, request)
                 stamps.update((record["id"], text(record.get("lastMembershipUpdated"))) for record in raw)
                 yield GroupsSeen(found)
@@ -298,7 +288,7 @@ class Okta(Reader):
     async def _members(self, group: str) -> AsyncGenerator[MembersSeen, None]:
         async with aclosing(self._pages(_MEMBERS.format(quote(group, safe="")), judge_group)) as answers:
             async for answer in answers:
-                yield MembersSeen(group, _decode_members(answer, group))
+                yield MembersSeen(group, member_ids(answer, group))
 
     async def _pages(self, path: str, judge: Judge = judge) -> AsyncGenerator[Answer, None]:
         request = f"GET {path.partition('?')[0]}"
@@ -352,29 +342,6 @@ def users_path(attributes: Iterable[str]) -> str:
                 f"{name!r} is no attribute of an Okta profile", fix="write its variable name (Profile Editor)"
             )
     return _USERS.format(",".join([*_PROFILE, *sorted(set(attributes) - set(_PROFILE))]))
-
-
-_NEXT = re.compile(r'<([^>]*)>\s*;[^,<]*\brel="?next\b')
-
-
-def next_link(headers: Mapping[str, str]) -> str | None:
-    """The `next` target of all `Link` headers (RFC 8288), wherever it stands among them; None on the last page."""
-    found = _NEXT.search(headers.get("link", ""))
-    return found[1] if found else None
-
-
-def _list(answer: Answer, request: str) -> list[Any]:
-    return require_array(decode(answer, request), request)
-
-
-def _decode_members(answer: Answer, group: str) -> tuple[str, ...]:
-    request = f"GET /api/v1/groups/{group}/users"
-    try:
-        return tuple([member.id for member in _members.decode(answer.body)])
-    except msgspec.ValidationError as exc:
-        raise Malformed(f"not a list of members: {exc}", request=request, status=answer.status) from exc
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise not_json(answer, request) from exc
 
 
 # -- to_user, to_group --------------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from connectors.answer import Answer
 from connectors.base import Opened, Refused
 from connectors.limits import Limit, Pace, Quota
-from connectors.okta import Config, next_link, open, to_group, to_user, users_path  # noqa: A004
+from connectors.okta import Config, open, to_group, to_user, users_path  # noqa: A004
 from connectors.okta_errors import judge, judge_group
 from connectors.okta_limits import family, pace, smaller
 from connectors.okta_sdk import TokenRefused
+from connectors.okta_wire import next_link
 from connectors.transport import Action
 from reconciler.model import DirectoryGroup, DirectoryUser, UserState
 
