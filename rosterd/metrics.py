@@ -23,6 +23,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from reconciler.audit import CODES
 from reconciler.errors import StoreError
 from rosterd.ports import now
 from rosterd.settings.model import Settings
@@ -149,8 +150,22 @@ def of_directories(found: Measured, intervals: Mapping[str, float], moment: str)
             groups[each.directory] = groups.get(each.directory, 0) + each.groups
     yield _by_directory("held_actions", "Actions that a guard holds until somebody decides.", held)
     yield _by_directory("held_groups", "Groups of actions that a guard holds: of one kind and evidence.", groups)
+    yield _audits({name: each for name, each in found.totals.items() if name in intervals})
     ends = {name: _between(moment, end) for name, end in found.token_ends.items() if name in intervals}
     yield _by_directory("token_expiry_seconds", "Until the last valid SCIM token of a directory ends.", ends)
+
+
+def _audits(totals: Mapping[str, Totals]) -> Metric:
+    """Of those that audit, every kind, so that nothing found is a zero."""
+    family = GaugeMetricFamily(
+        "rosterd_directory_audit_findings", "What the last audit by a directory found, by kind.",
+        labels=["directory", "code"],
+    )  # fmt: skip
+    audited = {name: each.audit.counts for name, each in totals.items() if each.audit is not None}
+    for directory, counts in sorted(audited.items()):
+        for code in CODES:
+            family.add_metric([directory, code], counts.get(code, 0))
+    return family
 
 
 def _by_directory(name: str, about: str, values: Mapping[str, float]) -> Metric:

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, text
 
 from reconciler.plan import Step
-from reconciler.report import Report
+from reconciler.report import Audited, Report
 from store.database import UNAVAILABLE, rows
 
 BUCKETS = (1, 5, 15, 60, 300, 900, 1800, 3600, 14400, 86400)  # seconds
@@ -38,7 +38,7 @@ class Totals(msgspec.Struct, omit_defaults=True):
 
     `wrong_since`: when the first of the runs in a row began that did not go well; `was_wrong_since`: of the row before
     that, which is over. "": none. `broke`: what was wrong when the latest run broke before it had a report. `left`:
-    leavers, by SINCE.
+    leavers, by SINCE. `audit`: what the last audit found that compared anybody.
     """
 
     runs: dict[str, int] = {}
@@ -49,6 +49,7 @@ class Totals(msgspec.Struct, omit_defaults=True):
     retries: int = 0
     throttled_seconds: float = 0.0
     left: dict[str, Latencies] = {}
+    audit: Audited | None = None
     workspace: str = ""
     last: str = ""
     last_state: str = ""
@@ -107,10 +108,17 @@ def _how_it_went(totals: Totals, report: Report) -> None:
     if report.of:
         return  # an approval says nothing about the directory
     totals.broke = ""
+    if report.audit is None or _compared(report):
+        totals.audit = report.audit
     if report.state not in WELL:
         totals.wrong_since = totals.wrong_since or report.began
     elif totals.wrong_since:
         totals.was_wrong_since, totals.wrong_since = totals.wrong_since, ""
+
+
+def _compared(report: Report) -> bool:
+    """Whether an audit got so far; one that could not read says nothing about what the one before found."""
+    return report.error is None and (report.complete.users or report.counts.seen > 0)
 
 
 def _actions(connection: Connection, totals: Totals, report: Report) -> None:

@@ -1,17 +1,21 @@
 """What /metrics shows: what the store knows, once for all processes, and what this process answered."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from reconciler.audit import CODES
 from reconciler.errors import StoreError
 from reconciler.policy import Limit
+from reconciler.report import Audited, Complete, Counts, Report
 from rosterd import metrics as module
 from rosterd.metrics import FRESH, Answered, Metrics, Stored, of_directories, of_runs
 from store import Store
 from store.measured import Measured, Reading, measured
-from store.totals import BUCKETS, SINCE, Latencies, Totals
+from store.totals import BUCKETS, SINCE, Latencies, Totals, add_up
 from tests.builders import DIRECTORY, Directory, policy, sync
 
 NOON = "2026-11-28T12:00:00.000Z"
@@ -65,6 +69,39 @@ def test_what_is_not_configured_any_more_is_no_series_that_alerts() -> None:
     samples = [sample for family in of_directories(found, {"acme": 60.0}, NOON) for sample in family.samples]
     assert not any(sample.labels.get("directory") == "old" for sample in samples)
     assert sum(s.value for s in samples if s.name == "rosterd_directories") == 1
+
+
+def audited(state: str = "succeeded", **fields: Any) -> Report:
+    """The report of an audit of everybody."""
+    made = Report("r", "acme", "audit", "schedule", "full", "succeeded", NOON, NOON, audit=Audited("scim"))
+    return msgspec.structs.replace(made, state=state, **{"complete": Complete(True, True, True), **fields})
+
+
+BLOCKED = audited("blocked", complete=Complete(), error={"code": "unavailable", "message": "no answer"})
+NOBODY = audited("blocked", complete=Complete(), warnings=("nobody was compared",))
+SHORT = audited("blocked", complete=Complete(), counts=Counts(seen=9), audit=Audited("scim", {"missing": 1}))
+FED = audited(audit=None)
+
+
+@pytest.mark.parametrize(
+    ("then", "found"),
+    [
+        ([], {"lost_delete": 2, "orphan": 1}), ([BLOCKED], {"lost_delete": 2, "orphan": 1}),
+        ([NOBODY], {"lost_delete": 2, "orphan": 1}), ([SHORT], {"missing": 1}), ([audited()], {}),
+        ([audited(), FED], None),
+    ],
+)  # fmt: skip
+def test_what_the_last_audit_found_is_a_number_of_each_kind(
+    store: Store, then: list[Report], found: dict[str, int] | None
+) -> None:
+    """One that could not read says nothing; a directory that does not audit any more has no number."""
+    with store.write() as connection:
+        for report in (audited(audit=Audited("scim", {"lost_delete": 2, "orphan": 1})), *then):
+            add_up(connection, report)
+    series = shown(Metrics(store, lambda: {"audit": 900.0})).items()
+    counted = {name[1]: value for name, value in series if name[0] == "rosterd_directory_audit_findings"}
+    expected = {} if found is None else {code: found.get(code, 0) for code in CODES}
+    assert counted == expected
 
 
 def measured_with(readings: dict[str, Reading]) -> Measured:

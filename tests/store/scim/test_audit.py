@@ -30,6 +30,7 @@ from store import Store
 from store import audit as store_audit
 from store.database import rows
 from store.leases import WorkspaceBusy, take
+from store.totals import totals_in
 from store.workspace import roster
 from tests.builders import Directory, policy
 from tests.store.scim.endpoints import NOW, person, request, team
@@ -148,6 +149,8 @@ def test_one_change_is_exactly_that_finding(store: Store, change: str) -> None:
     report, found = audited(store, directory)
     assert brief(found) == expected
     assert report.audit is not None
+    with store.read() as connection:
+        assert totals_in(connection)["okta"].audit == report.audit
     assert report.audit.counts == {code: 1 for code, *_ in expected}
     assert [(cause.kind, cause.count) for cause in report.causes] == [(code, 1) for code, *_ in expected]
     assert any(code in warning for code, *_ in expected for warning in report.warnings) or not expected
