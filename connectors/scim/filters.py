@@ -1,18 +1,16 @@
 """Filters and paths as text → the bound values of reconciler/query.py (RFC 7644 §3.4.2.2, §3.5.2 figure 7).
 
-Recursive descent over the whole grammar: `not` before `and` before `or`, groups, value paths. What a name means is
-names.py, whether a resource meets a filter matching.py, and how a filter becomes SQL the store's.
+Recursive descent over the whole grammar: `not` before `and` before `or`, groups, value paths. What the tokens are is
+lexer.py, what a name means names.py, whether a resource meets a filter matching.py, and how it becomes SQL the store's.
 """
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple, NoReturn
-
-import msgspec
+from typing import Any
 
 from connectors.scim.errors import ScimError
 from connectors.scim.leniencies import Tolerance, unheard
+from connectors.scim.lexer import NUMBER, Token, fit, number, quoted, refuse, tokens
 from connectors.scim.matching import instant
 from connectors.scim.names import Place, attr, place, place_or_new, sub_attribute
 from connectors.scim.schema import Attribute
@@ -24,9 +22,6 @@ LONGEST = 8192  # characters
 DEEPEST = 32  # groups inside groups
 MOST_TERMS = 500
 _CACHED = 512  # characters of a text that is worth remembering
-_TOKEN = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|([()\[\]])|([^\s()\[\]"]+))', re.DOTALL)
-_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
-_UNFIT = re.compile("[\x00\ud800-\udfff]")
 _LITERALS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _OPERATORS: dict[str, Operator] = {op: op for op in ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le")}
 _PARTS = frozenset({"co", "sw", "ew"})
@@ -118,12 +113,6 @@ def _path(text: str, kind: Kind, strict: bool) -> tuple[Path, tuple[str, ...]]:
     return Path(Place(holder.urn, attribute, sub), where), tuple(codes)
 
 
-class _Token(NamedTuple):
-    kind: str  # "text" in its quotes, a "word", a bracket as itself, "end"
-    text: str
-    at: int
-
-
 class _Parser:
     """One text, read from left to right; `scope` is the attribute whose values a value path selects from."""
 
@@ -136,14 +125,14 @@ class _Parser:
         self._kind = kind
         self._how = how
         self._several, self._mapped = several, mapped
-        self._tokens = _tokens(text, start)
+        self._tokens = tokens(text, start)
         self._at = 0
         self._depth = 0
         self._terms = 0
 
     # -- tokens -------------------------------------------------------------------------------------------------------
 
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         token = self._tokens[self._at]
         if token.kind != "end":
             self._at += 1
@@ -159,14 +148,14 @@ class _Parser:
     def expect(self, bracket: str) -> None:
         token = self._next()
         if token.kind != bracket:
-            _refuse(
+            refuse(
                 f"Expected {bracket!r}, found {token.text[:60]!r}" if token.text else f"{bracket!r} is missing", token
             )
 
     def end(self) -> None:
         token = self._next()
         if token.kind != "end":
-            _refuse(f"{token.text[:60]!r} is not expected", token)
+            refuse(f"{token.text[:60]!r} is not expected", token)
 
     # -- grammar ------------------------------------------------------------------------------------------------------
 
@@ -174,7 +163,7 @@ class _Parser:
         """FILTER: terms joined by `or` of terms joined by `and`."""
         self._depth += 1
         if self._depth > DEEPEST:
-            _refuse(f"A filter is at most {DEEPEST} levels deep", self._tokens[self._at])
+            refuse(f"A filter is at most {DEEPEST} levels deep", self._tokens[self._at])
         found = [self._all_of(scope)]
         while self._is_word("or"):
             found.append(self._all_of(scope))
@@ -191,13 +180,13 @@ class _Parser:
         self._terms += 1
         token = self._next()
         if self._terms > MOST_TERMS:
-            _refuse(f"A filter has at most {MOST_TERMS} terms", token)
+            refuse(f"A filter has at most {MOST_TERMS} terms", token)
         if token.kind == "(":
             found = self.any_of(scope)
             self.expect(")")
             return found
         if token.kind != "word":
-            _refuse(f"Expected an attribute, found {token.text[:60]!r}" if token.text else "A term is missing", token)
+            refuse(f"Expected an attribute, found {token.text[:60]!r}" if token.text else "A term is missing", token)
         after = self._tokens[self._at]
         if after.kind == "(" and token.text.lower() == "not":
             self._at += 1
@@ -208,15 +197,15 @@ class _Parser:
             return self._selection(token, scope)
         return self._comparison(token, self._place(token, scope))
 
-    def _selection(self, name: _Token, scope: Attribute | None) -> Filter:
+    def _selection(self, name: Token, scope: Attribute | None) -> Filter:
         """attr[filter], and attr[filter].sub op value, which clients send though only paths have it (facts: E12)."""
         found = self._place(name, scope)
         if scope is not None or (found is not None and (found.sub or not found.attribute or not found.attribute.sub)):
-            _refuse(f"{name.text[:60]!r} has no values to select from", name)
+            refuse(f"{name.text[:60]!r} has no values to select from", name)
         if found is None or found.attribute is None:
             return self._unknown_selection()
         if not found.attribute.multi:
-            _refuse(f"{name.text[:60]!r} has one value, nothing to select from", name)
+            refuse(f"{name.text[:60]!r} has one value, nothing to select from", name)
         self.expect("[")
         where = self.any_of(found.attribute)
         self.expect("]")
@@ -236,7 +225,7 @@ class _Parser:
             if not depth:
                 break
         else:
-            _refuse("']' is missing", token)
+            refuse("']' is missing", token)
         after = self._tokens[self._at]
         if after.kind == "word" and after.text.startswith("."):
             self._comparison(self._next(), None)
@@ -250,40 +239,40 @@ class _Parser:
         self._at += 1
         found, code = sub_attribute(attribute, token.text[1:])
         if found is None or (code and self._how.strict):
-            _refuse(f"{attribute.name} has no sub-attribute {token.text[1:61]!r}", token, "invalidPath")
+            refuse(f"{attribute.name} has no sub-attribute {token.text[1:61]!r}", token, "invalidPath")
         if code:
             self._how.note(code)
         return found
 
-    def _place(self, token: _Token, scope: Attribute | None) -> Place | None:
+    def _place(self, token: Token, scope: Attribute | None) -> Place | None:
         """The attribute of this name; None for one of another kind."""
         if scope is not None:
             found, code = sub_attribute(scope, token.text)
             if found is None or (code and self._how.strict):
-                _refuse(f"{scope.name} has no sub-attribute {token.text[:60]!r}", token)
+                refuse(f"{scope.name} has no sub-attribute {token.text[:60]!r}", token)
             if code:
                 self._how.note(code)
             return Place("", found)
         named = place(token.text, self._kind, self._how)
         if named is not None and named.attribute is not None:
             if named.attribute.returned == "never":
-                _refuse(f"{named.attribute.name} is never kept, and cannot be asked for", token)
+                refuse(f"{named.attribute.name} is never kept, and cannot be asked for", token)
             return named
         if named is None and not self._how.strict and (named := unregistered(token.text, self._kind, self._mapped)):
             self._how.note("unregistered-filter")
         if named is not None:
             return named
         if not self._several:
-            _refuse(f"{token.text[:60]!r} is no attribute of a {self._kind}", token)
+            refuse(f"{token.text[:60]!r} is no attribute of a {self._kind}", token)
         return None
 
-    def _comparison(self, name: _Token, found: Place | None) -> Filter:
+    def _comparison(self, name: Token, found: Place | None) -> Filter:
         operator = self._next()
         word = operator.text.lower() if operator.kind == "word" else ""
         if word == "pr":
             return Present(attr(found)) if found is not None else Never()
         if (op := _OPERATORS.get(word)) is None:
-            _refuse(f"{operator.text[:60]!r} is no operator" if operator.text else "An operator is missing", operator)
+            refuse(f"{operator.text[:60]!r} is no operator" if operator.text else "An operator is missing", operator)
         token = self._next()
         value = self._literal(token)
         if found is None:
@@ -293,34 +282,34 @@ class _Parser:
             return compared(found, op, self._unregistered(op, value, token))
         bound = _comparable(found)
         if bound is None:
-            _refuse(f"{name.text[:60]!r} has parts: compare one of them", name)
+            refuse(f"{name.text[:60]!r} has parts: compare one of them", name)
         return Compare(bound[0], op, self._typed(bound[1], op, value, token))
 
     # -- values -------------------------------------------------------------------------------------------------------
 
-    def _literal(self, token: _Token) -> str | bool | int | float | None:
+    def _literal(self, token: Token) -> str | bool | int | float | None:
         if token.kind == "text":
-            return _quoted(token)
+            return quoted(token)
         if token.kind != "word":
-            _refuse("A value is missing", token)
+            refuse("A value is missing", token)
         word = token.text
         if (folded := word.lower()) in _LITERALS:
             if word != folded:
                 self._how.allow("boolean-text", f"{word!r} has to be in lower case.", "invalidFilter")
             return _LITERALS[folded]
-        if _NUMBER.fullmatch(word) is not None:
-            return _number(token)
+        if NUMBER.fullmatch(word) is not None:
+            return number(token)
         self._how.allow("unquoted-filter", f"{word[:60]!r} has to be in quotes.", "invalidFilter")
-        return _fit(word, token)
+        return fit(word, token)
 
-    def _typed(self, attribute: Attribute, op: Operator, value: Any, token: _Token) -> Any:
+    def _typed(self, attribute: Attribute, op: Operator, value: Any, token: Token) -> Any:
         """The value in the attribute's type, when it has one that can be compared so."""
         kind = attribute.type
         if (kind in ("boolean", "binary") and op not in ("eq", "ne")) or (kind == "dateTime" and op in _PARTS):
-            _refuse(f"{attribute.name} is a {kind}, which {op!r} does not compare", token)
+            refuse(f"{attribute.name} is a {kind}, which {op!r} does not compare", token)
         if value is None:
             if op not in ("eq", "ne"):
-                _refuse(f"null cannot be compared with {op!r}", token)
+                refuse(f"null cannot be compared with {op!r}", token)
             return None
         if kind == "boolean":
             return self._boolean(attribute, value, token)
@@ -331,37 +320,22 @@ class _Parser:
             return value
         found = instant(value)
         if found is None:
-            _refuse(f"{value[:60]!r} is no time as in 2026-11-28T07:49:20Z", token)
+            refuse(f"{value[:60]!r} is no time as in 2026-11-28T07:49:20Z", token)
         return found
 
-    def _unregistered(self, op: Operator, value: Any, token: _Token) -> Any:
+    def _unregistered(self, op: Operator, value: Any, token: Token) -> Any:
         if op not in ("eq", "ne") and (value is None or isinstance(value, bool)):
-            _refuse(f"{token.text} is not compared with {op!r}", token)
+            refuse(f"{token.text} is not compared with {op!r}", token)
         return value
 
-    def _boolean(self, attribute: Attribute, value: object, token: _Token) -> bool:
+    def _boolean(self, attribute: Attribute, value: object, token: Token) -> bool:
         if isinstance(value, bool):
             return value
         found = _LITERALS.get(value.strip().lower()) if isinstance(value, str) else None
         if found is None:
-            _refuse(f"{attribute.name} is true or false, not {token.text[:60]}", token)
+            refuse(f"{attribute.name} is true or false, not {token.text[:60]}", token)
         self._how.allow("boolean-text", f"{attribute.name} is compared with true or false, not text.", "invalidFilter")
         return found
-
-
-def _tokens(text: str, start: int) -> list[_Token]:
-    found: list[_Token] = []
-    at, end = start, len(text.rstrip())
-    while at < end:
-        match = _TOKEN.match(text, at)
-        if match is None:
-            _refuse("A text in quotes does not end", _Token("end", "", at))
-        group = match.lastindex or 0
-        word = match[group]
-        found.append(_Token("text" if group == 1 else word if group == 2 else "word", word, match.start(group)))
-        at = match.end()
-    found.append(_Token("end", "", end))
-    return found
 
 
 def _comparable(found: Place) -> tuple[Attr, Attribute] | None:
@@ -373,30 +347,3 @@ def _comparable(found: Place) -> tuple[Attr, Attribute] | None:
         return attr(found), leaf
     value = leaf.sub.get("value")
     return (attr(Place(found.urn, leaf, value)), value) if value is not None else None
-
-
-def _quoted(token: _Token) -> str:
-    if "\\" not in token.text and token.text.isprintable():
-        return token.text[1:-1]
-    try:
-        found = msgspec.json.decode(token.text, type=str)
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        _refuse("A text in quotes has to be a JSON string", token)
-    return _fit(found, token)
-
-
-def _fit(value: str, token: _Token) -> str:
-    if _UNFIT.search(value) is not None:
-        _refuse("A text holds a character that no value has (NUL, or half of a pair)", token)
-    return value
-
-
-def _number(token: _Token) -> int | float:
-    found = float(token.text)
-    if abs(found) >= 2**63:
-        _refuse("A number is too large", token)
-    return int(token.text) if found.is_integer() and token.text.lstrip("-").isdigit() else found
-
-
-def _refuse(problem: str, token: _Token, scim_type: str = "invalidFilter") -> NoReturn:
-    raise ScimError(400, f"{problem} (character {token.at + 1} of the filter).", scim_type)
