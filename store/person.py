@@ -14,8 +14,8 @@ from reconciler.model import Member, key
 from reconciler.policy import Policy, match_key
 from reconciler.rewind import rewound, uncertain
 from store.database import Store, rows
+from store.ranges import MEMBER, member_of
 from store.recorded import recorded, told
-from store.snapshot import MEMBER, member_of
 from store.standing import Reading, escaped, named
 
 NEAR, LOOKED_AT = 3, 5000  # addresses named as near, out of at most so many

@@ -39,7 +39,7 @@ from store.leases import Held
 from store.mirror import groups_of
 from store.promotion import Promotion
 from store.questions import MOST, TABLES, Inquiry
-from store.snapshot import BETWEEN
+from store.ranges import BETWEEN
 
 # Staging is only appended to: a key on a table with bodies costs ten times the insert. Promotion makes the indexes, in
 # one sort, and drops what came twice; `seq` says which sight was the later.

@@ -33,8 +33,8 @@ from store.bodies import body_of
 from store.mirror import directory_row
 from store.pending import mark_below
 from store.promotion import STILL_OFF
+from store.ranges import BETWEEN
 from store.scim.statements import Statements
-from store.snapshot import BETWEEN
 
 _FORM = 1  # of what is read of a resource; another one makes every mirror anew
 _encode = msgspec.json.Encoder(order="deterministic").encode
