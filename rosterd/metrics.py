@@ -35,7 +35,6 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FRESH = 5.0  # seconds for which what the store said is shown again
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 STATES = ("healthy", "short", "failing", "quarantined", "paused", "never")
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 
 Intervals = Callable[[], Mapping[str, float]]
@@ -196,25 +195,29 @@ def of_the_queue(found: Measured) -> Iterator[Metric]:
 
 
 class Answered:
-    """What this process answered to SCIM clients, and how fast."""
+    """What this process answered, by method and, where there are several, by route; and how fast. `name` and `about`
+    are of the requests."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._requests = Counter("rosterd_scim_requests", "SCIM requests of this process, by method and status.",
-                                 ["method", "status"], registry=registry)  # fmt: skip
-        self._seconds = Histogram("rosterd_scim_request_seconds", "How long SCIM requests of this process took.",
-                                  ["method"], buckets=SECONDS, registry=registry)  # fmt: skip
-        self._counters: dict[tuple[str, int], Any] = {}
-        self._times: dict[str, Any] = {}
+    def __init__(self, registry: CollectorRegistry, name: str, about: str, *, routes: bool = False) -> None:
+        by = ["route", "method"] if routes else ["method"]
+        self._routes = routes
+        self._requests = Counter(f"rosterd_{name}_requests", f"{about} of this process, by {', '.join(by)} and status.",
+                                 [*by, "status"], registry=registry)  # fmt: skip
+        self._seconds = Histogram(f"rosterd_{name}_request_seconds",
+                                  f"How long {about} of this process waited until the answer began.",
+                                  by, buckets=SECONDS, registry=registry)  # fmt: skip
+        self._counters: dict[tuple[str, ...], Any] = {}
+        self._times: dict[tuple[str, ...], Any] = {}
 
-    def note(self, method: str, status: int, seconds: float) -> None:
+    def note(self, route: str, method: str, status: int, seconds: float) -> None:
         """One request."""
-        method = method if method in METHODS else "other"
-        counter = self._counters.get((method, status))
+        by = (route, method) if self._routes else (method,)
+        counter = self._counters.get((*by, str(status)))
         if counter is None:
-            counter = self._counters[method, status] = self._requests.labels(method, str(status))
-        times = self._times.get(method)
+            counter = self._counters[*by, str(status)] = self._requests.labels(*by, str(status))
+        times = self._times.get(by)
         if times is None:
-            times = self._times[method] = self._seconds.labels(method)
+            times = self._times[by] = self._seconds.labels(*by)
         counter.inc()
         times.observe(seconds)
 
@@ -226,7 +229,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
-        self.answered = Answered(self._registry)
+        self.scim = Answered(self._registry, "scim", "SCIM requests")
+        self.api = Answered(self._registry, "rest", "REST API requests", routes=True)
         self._registry.register(Stored(store, intervals))
         self._registry.register(_Build())
 

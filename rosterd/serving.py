@@ -20,7 +20,7 @@ from rosterd.daemon.daemon import Daemon, Part
 from rosterd.http.api.app import api
 from rosterd.http.api.ports import Outside
 from rosterd.http.app import App, application
-from rosterd.http.metrics import route, timed
+from rosterd.http.metrics import Note, of_api, of_scim, route, timed
 from rosterd.http.server import Server, loopback, shown
 from rosterd.http.tokens import StoredTokens
 from rosterd.logs import logger
@@ -59,10 +59,8 @@ async def serve(
     stop = threading.Event()
     metrics = Metrics(store, lambda: intervals_of(daemon.settings))
     outgoing = Outgoing(settings, store, daemon)
-    scim = timed(telling.endpoint, metrics.answered.note)
-    if outgoing.traces is not None:
-        scim = timed(scim, outgoing.traces.request)
-    operators = _operators(daemon, store, reloading, stop)
+    scim = timed(telling.endpoint, outgoing.noting(metrics.scim.note), of_scim)
+    operators = timed(_operators(daemon, store, reloading, stop), outgoing.noting(metrics.api.note), of_api)
     server = Server(application(scim, state.why_not, _watching(settings, metrics), api=operators))
     ends = _signals(reloading)
     _warn(sock)
@@ -124,6 +122,18 @@ class Outgoing:
         self.traces = Traces(settings.trace.endpoint) if settings.trace.endpoint else None
         if self.traces is not None:
             daemon.heard = self.traces.run
+
+    def noting(self, note: Note) -> Note:
+        """The note of a request, and its trace."""
+        if self.traces is None:
+            return note
+        trace = self.traces.request
+
+        def both(route: str, method: str, status: int, seconds: float) -> None:
+            note(route, method, status, seconds)
+            trace(route, method, status, seconds)
+
+        return both
 
     def start(self) -> None:
         """Begins to look for what there is to be told."""

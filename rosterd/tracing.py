@@ -1,5 +1,5 @@
 """Traces to an OpenTelemetry collector, where `[trace] endpoint` names one: a span for each run with its phases, and
-one for each SCIM request. Spans are made of what was measured anyway, when it is over.
+one for each request of SCIM and of the REST API. Spans are made of what was measured anyway, when it is over.
 
 What makes and sends spans is imported for this only (FastAPI looks for the API by itself).
 """
@@ -64,14 +64,16 @@ class Traces:
             phase.end(at)
         whole.end(max(at, _nano(report.ended or report.began)))
 
-    def request(self, method: str, status: int, seconds: float) -> None:
-        """A SCIM request that was answered just now."""
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """A request that was answered just now (http/metrics.py)."""
         from opentelemetry.trace import SpanKind
 
         end = time.time_ns()
-        about: dict[str, str | int] = {"http.request.method": method, "http.response.status_code": status}
+        about: dict[str, str | int] = {
+            "http.request.method": method, "http.response.status_code": status, "http.route": route
+        }  # fmt: skip
         span = self._tracer.start_span(
-            f"{method} /scim/v2", kind=SpanKind.SERVER, start_time=end - int(seconds * _NANO), attributes=about
+            f"{method} {route}", kind=SpanKind.SERVER, start_time=end - int(seconds * _NANO), attributes=about
         )
         span.end(end)
 

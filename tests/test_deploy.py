@@ -86,7 +86,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     sync(store, Directory("ada"))
     assert measured(store, "2026-11-28T12:00:00.000Z").totals
     metrics = Metrics(store, lambda: {DIRECTORY: 900.0})
-    metrics.answered.note("GET", 200, 0.001)
+    metrics.scim.note("/scim/v2", "GET", 200, 0.001)
+    metrics.api.note("/api/v1/runs", "GET", 200, 0.001)
     found: dict[str, set[str]] = {}
     text = metrics.text().decode()
     for family in text_string_to_metric_families(text):

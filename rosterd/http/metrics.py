@@ -1,4 +1,7 @@
-"""/metrics: who may see it, and the clock around SCIM requests. What it shows is rosterd/metrics.py."""
+"""/metrics: who may see it, and the clock around requests. What it shows is rosterd/metrics.py.
+
+Of a request is noted the template of its route, never its address: that has ids of people in it.
+"""
 
 import asyncio
 import hmac
@@ -9,11 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rosterd.http.app import App
+from rosterd.http.api.gate import OPEN
+from rosterd.http.app import API, App
 from rosterd.http.bounds import Message, Receive, Scope, Send
-from rosterd.http.scim import bearer
+from rosterd.http.scim import PREFIX, bearer
 
-Note = Callable[[str, int, float], None]
+Note = Callable[[str, str, int, float], None]
+"""Told of a request: its route, method and status, and how many seconds it took until the answer began."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+NOWHERE = "none"  # the route of what came to none: refused at the door, or no address of ours
 
 
 def route(text: Callable[[], bytes], content_type: str, token: str | None) -> Route:
@@ -29,20 +36,38 @@ def route(text: Callable[[], bytes], content_type: str, token: str | None) -> Ro
     return Route("/metrics", metrics)
 
 
-def timed(app: App, note: Note, clock: Callable[[], float] = time.perf_counter) -> App:
-    """The application, and a note of each request: method, status, seconds. One that nobody waited for has none."""
+def timed(
+    app: App, note: Note, route_of: Callable[[Scope], str], clock: Callable[[], float] = time.perf_counter
+) -> App:  # fmt: skip
+    """The application, and a note of each request. One that nobody waited for has none; of one that is followed for
+    long, the beginning counts."""
 
     async def noting(scope: Scope, receive: Receive, send: Send) -> None:
-        began, status = clock(), 0
+        began = clock()
 
         async def sending(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                note(route_of(scope), method_of(scope["method"]), message["status"], clock() - began)
             await send(message)
 
         await app(scope, receive, sending)
-        if status:
-            note(scope["method"], status, clock() - began)
 
     return noting
+
+
+def method_of(method: str) -> str:
+    """The method of a request as it is told: what a client invents is one of none."""
+    return method if method in METHODS else "other"
+
+
+def of_scim(_: Scope) -> str:
+    """The addresses of SCIM are a client's to choose: all are one."""
+    return PREFIX.rstrip("/")
+
+
+def of_api(scope: Scope) -> str:
+    """The template of the route of the REST API that a request came to."""
+    if scope["path"] == OPEN:
+        return OPEN
+    found = scope.get("route")
+    return NOWHERE if found is None else f"{API.rstrip('/')}{found.path_format}"

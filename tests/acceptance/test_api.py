@@ -15,6 +15,7 @@ from tests.acceptance.command import WORKSPACE, Rehearsal, people, rehearsal
 from tests.acceptance.daemon import Daemon, eventually, serving
 from tests.acceptance.shapes import EXPLANATIONS, MEMBER, REPORT, holds
 from tests.acceptance.test_decisions import CAREFUL, inactive, leaving
+from tests.listening import Collector
 
 pytestmark = pytest.mark.acceptance
 
@@ -72,6 +73,33 @@ def test_a_run_is_asked_for_followed_and_read(served: Served) -> None:
     okta = asking.get("/directories/okta").json()
     assert (okta["held"], okta["health"]["state"]) == (3, "healthy")
     assert okta["schedule"]["next"] > report["began"]
+
+
+def test_requests_are_counted_by_route_without_ids(served: Served) -> None:
+    _, daemon, asking = served
+    ada = "ada-who-is-nobody@acme.example"
+    asking.get("/directories/okta")
+    asking.get(f"/workspaces/acme/members/{ada}")
+    shown = daemon.client().get("/metrics").text
+    assert 'rosterd_rest_requests_total{method="GET",route="/api/v1/directories/{id}",status="200"} 1.0' in shown
+    route = 'route="/api/v1/workspaces/{workspace}/members/{email}"'
+    assert f'rosterd_rest_requests_total{{method="GET",{route},status="404"}} 1.0' in shown
+    assert f'rosterd_rest_request_seconds_count{{method="GET",{route}}} 1.0' in shown
+    assert ada not in shown
+
+
+def test_requests_are_traced_by_route_without_ids(tmp_path: Path) -> None:
+    with Collector() as collector, rehearsal(tmp_path, "okta") as acme:
+        with acme.file.open("a", encoding="utf-8") as file:
+            file.write(f'[trace]\nendpoint = "{collector.address}"\n')
+        with serving(acme) as daemon:
+            text = token(acme, "--scope", "read")
+            client(daemon, text).get("/workspaces/acme/members/ada%40acme.example", params={"of": "s3cret"})
+            assert daemon.stop().code == 0
+        (span,) = [each for each in collector.spans if "/api/" in each.name]
+    assert span.name == "GET /api/v1/workspaces/{workspace}/members/{email}"
+    told = str(span)
+    assert not [each for each in ("ada", "s3cret", text) if each in told]
 
 
 def test_what_is_held_is_approved_by_its_digest(served: Served) -> None:

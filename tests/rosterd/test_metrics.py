@@ -163,15 +163,23 @@ def test_the_help_says_from_when_a_leaver_is_timed(store: Store) -> None:
     assert all(f"{since}, " in said for since in SINCE)
 
 
-@pytest.mark.parametrize(("method", "shown"), [("GET", "GET"), ("PATCH", "PATCH"), ("BREW", "other")])
-def test_a_clients_method_makes_no_series_of_its_own(method: str, shown: str) -> None:
+def test_scim_requests_are_counted_and_timed_by_method() -> None:
     registry = CollectorRegistry()
-    answered = Answered(registry)
+    answered = Answered(registry, "scim", "SCIM requests")
     for _ in range(2):
-        answered.note(method, 200, 0.003)
-    labels = {"method": shown, "status": "200"}
-    assert registry.get_sample_value("rosterd_scim_requests_total", labels) == 2
-    assert registry.get_sample_value("rosterd_scim_request_seconds_bucket", {"method": shown, "le": "0.005"}) == 2
+        answered.note("/scim/v2", "GET", 200, 0.003)
+    assert registry.get_sample_value("rosterd_scim_requests_total", {"method": "GET", "status": "200"}) == 2
+    assert registry.get_sample_value("rosterd_scim_request_seconds_bucket", {"method": "GET", "le": "0.005"}) == 2
+
+
+def test_requests_of_the_rest_api_are_counted_and_timed_by_route() -> None:
+    registry = CollectorRegistry()
+    answered = Answered(registry, "rest", "REST API requests", routes=True)
+    for status in (200, 404):
+        answered.note("/api/v1/runs/{run}", "GET", status, 0.003)
+    by = {"route": "/api/v1/runs/{run}", "method": "GET"}
+    assert registry.get_sample_value("rosterd_rest_requests_total", {**by, "status": "404"}) == 1
+    assert registry.get_sample_value("rosterd_rest_request_seconds_count", by) == 2
 
 
 def test_a_thousand_directories_are_a_bounded_number_of_series() -> None:

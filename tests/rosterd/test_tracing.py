@@ -40,10 +40,11 @@ def test_a_run_is_a_span_with_its_phases(collector: Collector) -> None:
 
 def test_a_request_is_a_span(collector: Collector) -> None:
     traces = Traces(collector.address)
-    traces.request("PATCH", 204, 0.25)
+    traces.request("/api/v1/runs/{run}", "GET", 200, 0.25)
     traces.close()
     (span,) = collector.spans
-    assert span.name == "PATCH /scim/v2"
+    assert span.name == "GET /api/v1/runs/{run}"
+    assert {each.key for each in span.attributes} == {"http.route", "http.request.method", "http.response.status_code"}
     assert span.end_time_unix_nano - span.start_time_unix_nano == 250_000_000
 
 

@@ -50,7 +50,7 @@ def routed(outside: Outside) -> FastAPI:
                   generate_unique_id_function=lambda route: route.name)  # fmt: skip
     app.state.outside = outside
     for part in PARTS:
-        app.include_router(part.routes, prefix="/v1")
+        app.include_router(part.routes)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_status)
     app.exception_handler(RunError)(_refused)

@@ -134,7 +134,8 @@ class Routes(APIRouter):
     """Routes whose answers are msgspec values: `answers` are described under their names in OpenAPI."""
 
     def __init__(self, tag: str) -> None:
-        super().__init__(tags=[tag], default_response_class=Response)
+        # Here and not where it is included: a route knows its own prefix only.
+        super().__init__(prefix="/v1", tags=[tag], default_response_class=Response)
         self.answers: set[Any] = set()
 
     def route_for(

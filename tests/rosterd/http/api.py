@@ -15,6 +15,7 @@ from rosterd.daemon.queue import Queue
 from rosterd.http.api.app import api
 from rosterd.http.api.ports import Outside
 from rosterd.http.app import application
+from rosterd.http.metrics import of_api, timed
 from rosterd.http.server import Server, bind
 from rosterd.http.tokens import StoredTokens
 from rosterd.policies import policy_of
@@ -57,6 +58,7 @@ class Acme:
         self.outside = Outside(lambda: self.settings, store, Queue(store), self.reload)
         self.broken: ConfigError | None = None
         self.address = self.run = ""
+        self.noted: list[tuple[str, str, int, float]] = []  # every request: route, method, status, seconds
 
     async def reload(self) -> None:
         """Reads the configuration again, unless it is broken."""
@@ -102,7 +104,8 @@ class Acme:
                 gate = api(self.outside, StoredTokens(finder(self.store)), used or (lambda _ids: None))
                 if rate is not None:
                     gate._rate = rate  # type: ignore[attr-defined]
-                made.append(Server(application(None, _fine, api=gate)))
+                timing = timed(gate, lambda *note: self.noted.append(note), of_api)
+                made.append(Server(application(None, _fine, api=timing)))
                 ready.set()
                 await made[0].serve([sock])
 
