@@ -126,7 +126,9 @@ def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if _is_sqlite(parsed.drivername) else {}
-        engine = create_engine(parsed, **options)
+        # As many connections as there are threads at work, which are bounded where they begin: runs that each hold one
+        # and wait for another would wait for each other.
+        engine = create_engine(parsed, max_overflow=-1, **options)
     except (ArgumentError, ImportError, ValueError) as exc:
         raise StoreError(
             f"[store] url is not a database URL: {exc}",

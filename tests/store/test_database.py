@@ -4,7 +4,7 @@ import resource
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -211,3 +211,13 @@ def test_a_sqlite_that_is_too_old_is_refused(sqlite_url: str, monkeypatch: pytes
     error = refusal(sqlite_url)
     assert error.code == "sqlite_too_old"
     assert "is 3.34.1, and rosterd needs 3.35.0" in error.message
+
+
+def test_every_thread_at_work_has_a_connection(store: Store) -> None:
+    """SQLAlchemy's pool has 15 and then lets threads wait, with an error that is none of the database's: runs that each
+    hold one and want another waited for each other, and whoever claimed meanwhile never did again."""
+    with ExitStack() as held:
+        for _ in range(40):
+            held.enter_context(store.read())
+        write(store, "one")
+        assert teams(store) == 1
