@@ -17,17 +17,17 @@ from sqlalchemy import Connection
 from reconciler.errors import StoreError
 from reconciler.model import Frozen
 from store.database import Store, refusal, rows
-from store.wishes import Wish, alone, claim_in, far_from
+from store.wishes import MAY, TURN, Wish, alone, claim_in, moments
 
 QUEUE, TASK = "rosterd", "rosterd.run"
 MOST = 200  # jobs made in one transaction; the next look makes more
 _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)  # priorities are 32 bits wide: seconds since then, for 68 years
 
-_READY = """
+_READY = f"""
 SELECT w.id, w.workspace, w.directory, w.turn FROM (
-  SELECT DISTINCT ON (w.workspace) w.id, w.workspace, w.directory, w.asked_at, coalesce(t.at, '') AS turn
+  SELECT DISTINCT ON (w.workspace) w.id, w.workspace, w.directory, w.asked_at, {TURN} AS turn
   FROM wish w LEFT JOIN turn t ON t.workspace = w.workspace
-  WHERE w.state = 'waiting' AND (w.not_before <= :now OR w.not_before > :far)
+  WHERE w.state = 'waiting' AND {MAY}
   AND (:workspace = '' OR w.workspace = :workspace)
   AND NOT EXISTS (SELECT 1 FROM wish r WHERE r.state = 'running' AND r.workspace = w.workspace)
   AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.status IN ('todo', 'doing') AND j.lock = w.workspace)
@@ -151,7 +151,7 @@ def feed_in(connection: Connection, now: str, workspace: str = "") -> int:
 
 
 def _ready(connection: Connection, now: str, workspace: str) -> Sequence[Any]:
-    return rows(connection, _READY, now=now, far=far_from(now), workspace=workspace, most=MOST)
+    return rows(connection, _READY, **moments(now), workspace=workspace, most=MOST)
 
 
 def _priority(turn: str) -> int:

@@ -6,7 +6,7 @@ among those that can, the workspace that was served longest ago is first. Who cl
 it back (`put_back`); those of a worker that died are put back by others (`recover`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -24,7 +24,14 @@ State = Literal["waiting", "running", "done", "lost", "joined"]
 RANK: dict[str, int] = {"schedule": 0, "push": 1, "api": 2, "manual": 3}
 ASKED = ("api", "manual")  # somebody may come for the outcome
 LONGEST_WAIT = timedelta(minutes=10)
-MOST_TRIES = 5  # of a wish whose runs end with their workers
+MOST_TRIES = 5  # of a wish whose runs end with their workers; then it is lost, or rests
+LONGEST_REST = timedelta(hours=24)
+
+TURN = "CASE WHEN t.at <= :now THEN t.at ELSE '' END"
+"""When a workspace was served last, of table turn `t`; one that was while the clock was ahead counts as never."""
+
+MAY = "(w.not_before <= :now OR w.not_before > :far AND w.error IS NULL OR w.not_before > :farther)"
+"""That wish `w` waits for no time, or for one that is of a clock which was ahead (`moments`)."""
 
 _COLUMNS = (
     "id, workspace, directory, trigger, verify, asked_at, asked_by, state, not_before, tries, worker, run, began,"
@@ -34,9 +41,8 @@ _NAMES = tuple(_COLUMNS.split(", "))
 _NEXT = (
     f"SELECT {', '.join(f'w.{name}' for name in _NAMES)} FROM wish w"
     " LEFT JOIN turn t ON t.workspace = w.workspace WHERE w.state = 'waiting'"
-    " AND (w.not_before <= :now OR w.not_before > :far)"
-    " AND NOT EXISTS (SELECT 1 FROM wish r WHERE r.state = 'running' AND r.workspace = w.workspace)"
-    " ORDER BY coalesce(t.at, ''), w.asked_at, w.id LIMIT 1"
+    f" AND {MAY} AND NOT EXISTS (SELECT 1 FROM wish r WHERE r.state = 'running' AND r.workspace = w.workspace)"
+    f" ORDER BY {TURN}, w.asked_at, w.id LIMIT 1"
 )
 
 
@@ -69,7 +75,7 @@ class Ask(Frozen, frozen=True):
 
 
 class Wish(Frozen, frozen=True, omit_defaults=False):
-    """A wish as it is now. `error` is why there is no report of its run."""
+    """A wish as it is now. `error` is why there is no report of its run; of one that waits, why it rests."""
 
     id: str
     workspace: str
@@ -110,24 +116,37 @@ def ask(connection: Connection, asked: Ask, id: str, now: str) -> Ticket:  # noq
         ),
         {
             "id": id, "w": asked.workspace, "d": asked.directory, "trigger": asked.trigger, "verify": asked.verify,
-            "now": now, "by": asked.by, "not_before": asked.not_before, "tries": asked.tries,
+            "now": now, "by": asked.by, "not_before": asked.not_before,
+            "tries": max(asked.tries, _tried(connection, asked)),
         },
     )  # fmt: skip
     return Ticket(id)
 
 
+def _tried(connection: Connection, asked: Ask) -> int:
+    """What workers died of when a person asked is tried by the schedule once, not as often again."""
+    lost = (
+        "SELECT 1 FROM wish l WHERE l.directory = :d AND l.state = 'lost' AND NOT EXISTS (SELECT 1 FROM wish n"
+        " WHERE n.directory = :d AND n.state = 'done' AND n.error IS NULL AND n.ended >= l.ended)"
+    )
+    return MOST_TRIES - 1 if asked.trigger not in ASKED and rows(connection, lost, d=asked.directory) else 0
+
+
 def _join(connection: Connection, waiting: Wish, asked: Ask) -> None:
     higher = RANK[asked.trigger] > RANK[waiting.trigger]
+    by_hand = asked.trigger in ASKED or waiting.trigger in ASKED
+    anew = asked.trigger in ASKED and waiting.error is None  # workers did not die of it
     connection.execute(
         text(
             "UPDATE wish SET trigger = :trigger, verify = :verify, asked_by = :by, not_before = :not_before,"
-            " workspace = :w WHERE id = :id"
+            " tries = :tries, workspace = :w WHERE id = :id"
         ),
         {
             "trigger": asked.trigger if higher else waiting.trigger,
             "verify": asked.verify or waiting.verify,
             "by": asked.by if higher else waiting.asked_by,
-            "not_before": "" if asked.trigger in ASKED else waiting.not_before,
+            "not_before": "" if by_hand else max(asked.not_before, waiting.not_before),
+            "tries": max(asked.tries, 0 if anew else waiting.tries),
             "w": asked.workspace,
             "id": waiting.id,
         },
@@ -146,13 +165,14 @@ def claim(store: Store, worker: str, run: str, now: str) -> Wish | None:
 
 
 def _next(connection: Connection, now: str) -> Wish | None:
-    found = rows(connection, _NEXT, now=now, far=far_from(now))
+    found = rows(connection, _NEXT, **moments(now))
     return _wish(found[0]) if found else None
 
 
-def far_from(now: str) -> str:
-    """Nothing waits until then: what does was asked for before the clock was set back."""
-    return stamp(datetime.fromisoformat(now) + LONGEST_WAIT)
+def moments(now: str) -> dict[str, str]:
+    """The parameters of MAY and TURN: nothing waits until `far`, and nothing rests until `farther`."""
+    moment = datetime.fromisoformat(now)
+    return {"now": now, "far": stamp(moment + LONGEST_WAIT), "farther": stamp(moment + LONGEST_REST)}
 
 
 def claim_in(connection: Connection, id: str, worker: str, run: str, now: str) -> Wish | None:  # noqa: A002
@@ -169,7 +189,9 @@ def claim_in(connection: Connection, id: str, worker: str, run: str, now: str) -
 
 def _begin(connection: Connection, wish: Wish, worker: str, run: str, now: str) -> Wish:
     connection.execute(
-        text("UPDATE wish SET state = 'running', worker = :worker, run = :run, began = :now WHERE id = :id"),
+        text(
+            "UPDATE wish SET state = 'running', worker = :worker, run = :run, began = :now, error = NULL WHERE id = :id"
+        ),
         {"worker": worker, "run": run, "now": now, "id": wish.id},
     )
     connection.execute(
@@ -190,17 +212,22 @@ def advance(store: Store, wish: Wish, progress: Progress) -> bool:
     return done.rowcount == 1
 
 
-def finish(store: Store, wish: Wish, now: str, error: dict[str, str] | None = None) -> bool:
-    """Ends a claimed wish: its run has a report, or there is an error instead. Whether it still was its worker's.
+def finish(
+    store: Store, wish: Wish, now: str, error: dict[str, str] | None = None, *, later: tuple[str, Ask] | None = None
+) -> bool:  # fmt: skip
+    """Ends a claimed wish: its run has a report, or there is an error instead. Whether it still was its worker's; then
+    `later` is asked for, under that id.
 
     Of what nobody asked for by hand the last one of each directory is kept.
     """
     with store.write() as connection:
+        if later:
+            alone(connection)
         if error:
             lock_directory(connection, wish.directory)
         done = connection.execute(
             text(f"UPDATE wish SET state = 'done', ended = :now, progress = NULL, error = :error WHERE {_MINE}"),
-            {"now": now, "error": error and msgspec.json.encode(error).decode(), **_mine(wish)},
+            {"now": now, "error": _text(error), **_mine(wish)},
         )
         connection.execute(
             text("DELETE FROM wish WHERE directory = :d AND ended < :now AND trigger IN ('schedule', 'push')"),
@@ -208,6 +235,8 @@ def finish(store: Store, wish: Wish, now: str, error: dict[str, str] | None = No
         )
         if error and done.rowcount == 1:
             add_broken(connection, wish.directory, wish.workspace, wish.began or now, error)
+        if later and done.rowcount == 1:  # in one transaction: there is no second chance to ask
+            ask(connection, later[1], later[0], now)
     return done.rowcount == 1
 
 
@@ -219,61 +248,71 @@ def put_back(store: Store, wish: Wish, not_before: str = "", *, tries: int = 0) 
         return _put_back(connection, wish, not_before, tries)
 
 
-def _put_back(connection: Connection, wish: Wish, not_before: str, tries: int) -> bool:
+def _put_back(
+    connection: Connection, wish: Wish, not_before: str, tries: int, *, error: dict[str, str] | None = None
+) -> bool:  # fmt: skip
     found = rows(connection, f"SELECT {_COLUMNS} FROM wish WHERE directory = :d AND state = 'waiting'",
                  d=wish.directory)  # fmt: skip
     other = found[0].id if found else None
     done = connection.execute(
         text(
             f"UPDATE wish SET state = :state, joined = :joined, worker = NULL, run = NULL, began = NULL, progress ="
-            f" NULL, not_before = :not_before, tries = :tries WHERE {_MINE}"
+            f" NULL, not_before = :not_before, tries = :tries, error = :error WHERE {_MINE}"
         ),
         {
             "state": "joined" if other else "waiting", "joined": other, "not_before": not_before, "tries": tries,
-            **_mine(wish),
+            "error": _text(error), **_mine(wish),
         },
     )  # fmt: skip
     if other and done.rowcount == 1:
-        again = Ask(wish.workspace, wish.directory, wish.trigger, wish.verify, wish.asked_by)
+        again = Ask(wish.workspace, wish.directory, wish.trigger, wish.verify, wish.asked_by, not_before, tries)
         _join(connection, _wish(found[0]), again)
+        if error:
+            connection.execute(
+                text("UPDATE wish SET error = :error WHERE id = :id"), {"error": _text(error), "id": other}
+            )
     return done.rowcount == 1
 
 
-def recover(store: Store, alive: frozenset[str], now: str) -> list[Wish]:
-    """Puts back what workers had claimed that are not among those alive; which wishes these were. One whose workers
-    died again and again is lost when a person asked, and rests when not."""
+def recover(
+    store: Store, alive: frozenset[str], now: str, *, under_way: Callable[[Wish], bool] = lambda _: True
+) -> list[Wish]:  # fmt: skip
+    """Puts back what workers had claimed that are not among those alive, and what is not `under_way` though its worker
+    lives; which wishes these were. One whose workers died again and again is lost when a person asked, and rests when
+    not."""
     with store.read() as connection:
-        if not (left := _left(connection, alive)):
+        if not _left(connection, alive, under_way):
             return []
     with store.write() as connection:
         alone(connection)
-        left = _left(connection, alive)
-        for wish in left:
-            again = wish.tries + 1 < MOST_TRIES
-            if again or wish.trigger not in ASKED:
-                rest = "" if again else stamp(datetime.fromisoformat(now) + LONGEST_WAIT / 2)
-                _put_back(connection, wish, rest, wish.tries + 1)
-            else:
-                _lose(connection, wish, now)
-    return left
+        return [wish for wish in _left(connection, alive, under_way) if _recover(connection, wish, now)]
 
 
-def _lose(connection: Connection, wish: Wish, now: str) -> None:
+def _recover(connection: Connection, wish: Wish, now: str) -> bool:
+    tries = wish.tries + 1
+    if tries < MOST_TRIES:
+        return _put_back(connection, wish, "", tries)
     error = {
         "code": "lost",
-        "message": f"{MOST_TRIES} workers ended while they ran it",
+        "message": f"{tries} workers in a row ended while they ran it",
         "where": f"run {wish.run}",
-        "fix": "look into the logs of the workers, and sync again",
+        "fix": f"look into the logs of the workers, and then: rosterd sync {wish.directory}",
     }
-    connection.execute(
-        text(f"UPDATE wish SET state = 'lost', ended = :now, error = :error WHERE {_MINE}"),
-        {"now": now, "error": msgspec.json.encode(error).decode(), **_mine(wish)},
+    lock_directory(connection, wish.directory)
+    add_broken(connection, wish.directory, wish.workspace, wish.began or now, error)
+    if wish.trigger not in ASKED:
+        rest = min(LONGEST_WAIT / 2 * 2.0 ** min(tries - MOST_TRIES, 20), LONGEST_REST)
+        return _put_back(connection, wish, stamp(datetime.fromisoformat(now) + rest), tries, error=error)
+    done = connection.execute(
+        text(f"UPDATE wish SET state = 'lost', ended = :now, tries = :tries, error = :error WHERE {_MINE}"),
+        {"now": now, "tries": tries, "error": _text(error), **_mine(wish)},
     )
+    return done.rowcount == 1
 
 
-def _left(connection: Connection, alive: frozenset[str]) -> list[Wish]:
-    running = rows(connection, f"SELECT {_COLUMNS} FROM wish WHERE state = 'running'")
-    return [_wish(row) for row in running if row.worker not in alive]
+def _left(connection: Connection, alive: frozenset[str], under_way: Callable[[Wish], bool]) -> list[Wish]:
+    running = [_wish(row) for row in rows(connection, f"SELECT {_COLUMNS} FROM wish WHERE state = 'running'")]
+    return [wish for wish in running if wish.worker not in alive or not under_way(wish)]
 
 
 def wish_of(store: Store, id: str) -> Wish | None:  # noqa: A002
@@ -327,6 +366,10 @@ def alone(connection: Connection) -> None:
     """One transaction at a time enters, takes or puts back. On SQLite every writing one is alone."""
     if connection.dialect.name != "sqlite":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(8461)")
+
+
+def _text(error: dict[str, str] | None) -> str | None:
+    return msgspec.json.encode(error).decode() if error else None
 
 
 def _wish(row: Any) -> Wish:

@@ -59,7 +59,7 @@ class Daemon:
         self._claims = claims_of(settings, store, self._presence)
         self._workers = Workers(self._claims, self._presence, slots=settings.daemon.workers)
         self.queue = Queue(store, self._announced)
-        self._performer = Performer(store, self.queue, runs(lambda: self.settings, store), self._ended, self.trouble)
+        self._performer = Performer(store, runs(lambda: self.settings, store), self._ended, self.trouble)
         self._schedule = Schedule(store, self.queue)
         self._pushes = Pushes(store, self.queue)
         self._retention = Retention(lambda: self.settings, store)

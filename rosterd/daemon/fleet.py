@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from reconciler.errors import StoreError
 from rosterd.daemon.presence import Presence
 from rosterd.logs import logger
-from rosterd.ports import new_run, now
+from rosterd.ports import now
 from store import jobs
 from store.database import Store
 from store.wishes import Wish
@@ -28,7 +28,7 @@ class Carried:
     def __init__(self, store: Store, presence: Presence) -> None:
         self._store, self._presence = store, presence
         self._number: int | None = None  # among procrastinate's workers
-        self._jobs: dict[str, int] = {}  # of claimed wishes
+        self._jobs: dict[str, int] = {}  # by the runs of claimed wishes
         self._ended: list[tuple[int, str]] = []  # jobs whose end the store did not take yet, with their workspaces
         self._lock = threading.Lock()
 
@@ -41,15 +41,20 @@ class Carried:
         found = self._take()
         if found is None and jobs.feed(self._store, now()):
             found = self._take()
-        if found is None:
-            return None
-        with self._lock:
-            self._jobs[found.wish.id] = found.job
-        return found.wish
+        return found
 
-    def _take(self) -> jobs.Taken | None:
-        moment = now()
-        return jobs.take_job(self._store, self._known(), self._presence.id, new_run(moment), moment)
+    def _take(self) -> Wish | None:
+        number = self._known()
+
+        def take(run: str, moment: str) -> Wish | None:
+            taken = jobs.take_job(self._store, number, self._presence.id, run, moment)
+            if taken is None:
+                return None
+            with self._lock:
+                self._jobs[run] = taken.job
+            return taken.wish
+
+        return self._presence.claimed(take)
 
     def _known(self) -> int:
         with self._lock:
@@ -60,8 +65,9 @@ class Carried:
     def over(self, wish: Wish) -> None:
         """Ends the job, so that the next of its workspace can come."""
         with self._lock:
-            job = self._jobs.pop(wish.id)
+            job = self._jobs.pop(str(wish.run))
         self._end(job, wish.workspace)
+        self._presence.over(wish)
 
     def _end(self, job: int, workspace: str) -> None:
         try:

@@ -15,7 +15,7 @@ from reconciler.errors import RunError, StoreError
 from reconciler.report import Report
 from reconciler.sync import Progress
 from rosterd.daemon.pace import STORE_AGAIN, again, back_off
-from rosterd.daemon.queue import Queue
+from rosterd.daemon.queue import new_id
 from rosterd.daemon.trouble import Trouble
 from rosterd.faults import told
 from rosterd.logs import about, logger
@@ -39,8 +39,8 @@ Ended = Callable[[Wish, Report], None]
 class Performer:
     """Runs claimed wishes over a store; safe to share between threads."""
 
-    def __init__(self, store: Store, queue: Queue, run: Run, ended: Ended, trouble: Trouble) -> None:
-        self._store, self._queue, self._run, self._ended, self._trouble = store, queue, run, ended, trouble
+    def __init__(self, store: Store, run: Run, ended: Ended, trouble: Trouble) -> None:
+        self._store, self._run, self._ended, self._trouble = store, run, ended, trouble
 
     def perform(self, wish: Wish, stop: threading.Event) -> None:
         """Runs a claimed wish. When the store refuses to take what came of it, tries until `stop` is set: then others
@@ -64,8 +64,15 @@ class Performer:
             self._broke(wish, failed, stop)
         else:
             self._trouble.over("runs")
-            self._ended(wish, report)
+            self._tell(wish, report)
             self._until_kept(stop, lambda: finish(self._store, wish, now()))
+
+    def _tell(self, wish: Wish, report: Report) -> None:
+        try:
+            self._ended(wish, report)
+        except Exception as error:  # noqa: BLE001 - whoever hears of a run does not keep its wish from ending
+            said = f"{wish.directory}: run {wish.run} was not told to all who listen, by a fault of rosterd's"
+            log.error("telling_broke", message=f"{said}: {told(error)}")
 
     def _refused(self, wish: Wish, error: RunError, stop: threading.Event) -> None:
         if error.code == "workspace_busy":
@@ -89,11 +96,7 @@ class Performer:
             "run_broke", message=f"{wish.directory}: a run broke, {times}: {said}", code=error["code"], tries=tries
         )
         later = Ask(wish.workspace, wish.directory, wish.trigger, wish.verify, wish.asked_by, _in(wait), tries)
-        self._until_kept(stop, lambda: self._again(wish, error, later))
-
-    def _again(self, wish: Wish, error: dict[str, str], later: Ask) -> None:
-        if finish(self._store, wish, now(), error):
-            self._queue.ask(later)
+        self._until_kept(stop, lambda: finish(self._store, wish, now(), error, later=(new_id(now()), later)))
 
     def _until_kept(self, stop: threading.Event, keep: Callable[[], object]) -> None:
         """Nobody else can run the workspace before the store has this."""

@@ -12,10 +12,10 @@ from reconciler.errors import StoreError
 from rosterd.daemon.pace import STORE_AGAIN
 from rosterd.daemon.trouble import Trouble
 from rosterd.logs import logger
-from rosterd.ports import now
+from rosterd.ports import new_run, now
 from store.database import Store
 from store.leases import stamp
-from store.wishes import Wish, forget, recover
+from store.wishes import ASKED, MOST_TRIES, Wish, forget, recover
 from store.workers import BEAT, BEATS, bury, enter, leave, living
 
 log = logger("rosterd.daemon")
@@ -35,7 +35,29 @@ class Presence:
         self._beat = beat
         self._entering = threading.Lock()
         self._left = False
+        self._runs: set[str] = set()
         self.id = secrets.token_hex(6)
+
+    def claimed(self, claim: Callable[[str, str], Wish | None]) -> Wish | None:
+        """What a claim brings, told the id of its run and the time. The run counts as under way from before that until
+        `over`: a claim whose answer was lost with the connection may have been made, and is put back."""
+        moment = now()
+        run = new_run(moment)
+        self._runs.add(run)
+        wish: Wish | None = None
+        try:
+            wish = claim(run, moment)
+        finally:
+            if wish is None:
+                self._runs.discard(run)
+        return wish
+
+    def over(self, wish: Wish) -> None:
+        """Nobody is at the run of this wish any more, whether or not the store knows what came of it."""
+        self._runs.discard(wish.run or "")
+
+    def _under_way(self, wish: Wish) -> bool:
+        return wish.worker != self.id or wish.run in self._runs
 
     def show(self) -> None:
         """Says that it is there, and looks after the others; nothing once it left: the thread of a last sign of life
@@ -51,12 +73,9 @@ class Presence:
             enter(self._store, self.id, self._kind, version("rosterd"), moment)
         bury(self._store, moment)
         alive = frozenset(each.id for each in living(self._store, moment))
-        found = recover(self._store, alive, moment)
+        found = recover(self._store, alive, moment, under_way=self._under_way)
         for wish in found:
-            said = f"{wish.directory}: the worker of run {wish.run} is gone; the run is taken over"
-            log.warning(
-                "run_taken_over", message=said, run=wish.run, directory=wish.directory, workspace=wish.workspace
-            )
+            _taken_over(wish)
         if found:
             self._recovered(found)
         self._beat()
@@ -89,3 +108,15 @@ class Presence:
         with self._entering:
             self._left = True
             leave(self._store, self.id)
+
+
+def _taken_over(wish: Wish) -> None:
+    said = f"{wish.directory}: nobody is at run {wish.run} any more"
+    tries = wish.tries + 1
+    about = {"run": wish.run, "directory": wish.directory, "workspace": wish.workspace}
+    if tries < MOST_TRIES:
+        log.warning("run_taken_over", message=f"{said}; it is taken over", **about)
+        return
+    then = "it is not tried again" if wish.trigger in ASKED else "it is tried again later and later"
+    times = f"{tries} workers in a row ended while they ran it"
+    log.error("run_lost", message=f"{said}: {times}; {then}", code="lost", tries=tries, **about)

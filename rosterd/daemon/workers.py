@@ -15,7 +15,6 @@ from rosterd.daemon.pace import STORE_AGAIN
 from rosterd.daemon.performing import Performer
 from rosterd.daemon.presence import Presence
 from rosterd.logs import logger
-from rosterd.ports import new_run, now
 from store.database import Store
 from store.wishes import Wish, claim
 
@@ -62,11 +61,11 @@ class FromStore:
 
     def claim(self) -> Wish | None:
         """The one of the workspace that was served longest ago."""
-        moment = now()
-        return claim(self._store, self._presence.id, new_run(moment), moment)
+        return self._presence.claimed(lambda run, moment: claim(self._store, self._presence.id, run, moment))
 
     def over(self, wish: Wish) -> None:
-        """The store knows; so it is with all that follows."""
+        """The store knows."""
+        self._presence.over(wish)
 
     def announced(self, ids: Sequence[str]) -> None:
         """Nothing."""
@@ -157,19 +156,22 @@ class Workers:
         if wish is None:
             return False
         task = asyncio.create_task(self._one(performer, wish))
-        self._running[wish.id] = task
-        task.add_done_callback(lambda _: self._over(wish.id))
+        run = str(wish.run)  # a wish that others took over meanwhile may come back while its first run still ends
+        self._running[run] = task
+        task.add_done_callback(lambda _: self._over(run))
         return True
 
     async def _one(self, performer: Performer, wish: Wish) -> None:
         def work() -> None:
-            performer.perform(wish, self._stop)
-            self._claims.over(wish)
+            try:
+                performer.perform(wish, self._stop)
+            finally:
+                self._claims.over(wish)
 
         await in_thread(work, f"run {wish.directory}")
 
-    def _over(self, wish: str) -> None:
-        del self._running[wish]
+    def _over(self, run: str) -> None:
+        del self._running[run]
         self._poked.set()
 
 

@@ -126,6 +126,17 @@ def test_the_workspace_that_was_served_longest_ago_is_next(store: Store) -> None
     assert order == ["acme", "beta", "core", "acme", "beta", "core"]
 
 
+def test_who_was_served_while_the_clock_was_ahead_is_not_last_for_ever(store: Store) -> None:
+    decade = 10 * 365 * 86400.0
+    asked(store, "acme/okta", when=decade)
+    assert finish(store, taken(store, decade), at(decade))
+    asked(store, "beta/okta")
+    assert finish(store, taken(store, 1), at(1))
+    asked(store, "beta/okta", when=2)
+    asked(store, "acme/okta", when=3)
+    assert taken(store, 4).workspace == "acme"
+
+
 def test_workers_that_claim_at_once_get_different_wishes(store: Store) -> None:
     for number in range(12):
         asked(store, f"w{number}/okta")
@@ -222,6 +233,93 @@ def test_a_wish_whose_workers_die_again_and_again_is_lost(store: Store) -> None:
     assert lost.error is not None
     assert lost.error["code"] == "lost"
     assert claimed(store, 100) is None
+
+
+def dies(store: Store, when: float) -> None:
+    """Its worker takes the next wish, and ends."""
+    taken(store, when, "dead")
+    recover(store, frozenset(), at(when))
+
+
+def test_what_kills_its_workers_rests_longer_and_longer_until_it_is_once_a_day(store: Store) -> None:
+    ticket = asked(store, "acme/okta")
+    now, rests = 0.0, []
+    for _ in range(MOST_TRIES + 12):
+        dies(store, now)
+        resting = now_of(store, ticket)
+        asked(store, "acme/okta", "push", when=now)  # the schedule and pushes go on, and join
+        until = datetime.fromisoformat(now_of(store, ticket).not_before or at(now))
+        rests.append((until - datetime.fromisoformat(at(now))).total_seconds())
+        now += rests[-1]
+    assert rests[: MOST_TRIES + 2] == [0.0] * (MOST_TRIES - 1) + [300.0, 600.0, 1200.0]
+    assert rests[-1] == 86400.0
+    assert resting.error is not None
+    assert (resting.state, resting.error["code"]) == ("waiting", "lost")
+    assert claimed(store, now - 1) is None
+    assert finish(store, taken(store, now), at(now))
+    done = now_of(store, ticket)
+    assert (done.state, done.error) == ("done", None)
+
+
+def test_what_kills_its_workers_is_counted_when_others_ask_meanwhile(store: Store) -> None:
+    asked(store, "acme/okta")
+    for when in range(MOST_TRIES):
+        wish = taken(store, when, "dead")
+        asked(store, "acme/okta", "push", when=when)  # while it runs: a wish of its own, which this one joins
+        recover(store, frozenset(), at(when))
+        assert wish.tries == when
+    assert claimed(store, MOST_TRIES) is None
+
+
+def test_what_a_person_asked_for_and_was_lost_is_tried_by_the_schedule_once(store: Store) -> None:
+    asked(store, "acme/okta", "manual")
+    for when in range(MOST_TRIES):
+        dies(store, when)
+    asked(store, "acme/okta", when=100)
+    dies(store, 100)
+    assert claimed(store, 101) is None
+    asked(store, "acme/okta", "manual", when=102)  # a person may have corrected it
+    assert finish(store, taken(store, 103), at(103))
+    asked(store, "acme/okta", when=104)
+    dies(store, 105)
+    assert taken(store, 106).tries == 1
+
+
+def test_a_person_begins_anew_after_runs_that_broke(store: Store) -> None:
+    with store.write() as connection:
+        ask(connection, Ask("acme", "acme/okta", "push", not_before=at(300), tries=9), "w", at(0))
+    asked(store, "acme/okta", "manual")
+    dies(store, 1)
+    assert taken(store, 2).tries == 1
+
+
+def test_a_rest_is_not_longer_for_a_clock_that_was_ahead(store: Store) -> None:
+    asked(store, "acme/okta", when=1e8)
+    for _ in range(MOST_TRIES):
+        dies(store, 1e8)
+    assert claimed(store, 1e8) is None
+    assert claimed(store, 1) is not None
+
+
+def test_what_nobody_is_at_is_put_back_though_its_worker_lives(store: Store) -> None:
+    """The answer to a claim was lost with the connection, or a thread ended by a fault."""
+    asked(store, "acme/okta")
+    asked(store, "beta/okta")
+    kept, left = taken(store), taken(store)
+    found = recover(store, frozenset({"one"}), at(1), under_way=lambda wish: wish.run == kept.run)
+    assert [wish.id for wish in found] == [left.id]
+    assert taken(store, 2).id == left.id
+
+
+def test_what_is_to_be_tried_later_is_asked_for_with_the_end_of_its_run(store: Store) -> None:
+    error = {"code": "refused", "message": "no", "where": "", "fix": ""}
+    asked(store, "acme/okta", "push")
+    wish = taken(store)
+    later = Ask("acme", "acme/okta", "push", not_before=at(9), tries=1)
+    assert finish(store, wish, at(1), error, later=("again", later))
+    assert not finish(store, wish, at(1), error, later=("again2", later))  # it is not its worker's any more
+    (waiting,) = open_wishes(store)
+    assert (waiting.id, waiting.tries, waiting.not_before) == ("again", 1, at(9))
 
 
 def test_an_error_instead_of_a_report_is_kept_with_the_wish(store: Store) -> None:

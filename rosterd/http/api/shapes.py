@@ -62,7 +62,7 @@ class Workspace(msgspec.Struct, frozen=True):
 
 class Request(msgspec.Struct, frozen=True):
     """That a directory be run: waiting, running, done (`run` is the one whose report tells what came of it), or lost.
-    `error` is why there is no report."""
+    `error` is why there is no report; of one that waits, why it rests."""
 
     id: str
     workspace: str

@@ -60,7 +60,7 @@ class Parts:
         self.presence = Presence(store, "serve", lambda _: None, self.trouble)
         self.workers = Workers(FromStore(store, self.presence), self.presence, slots=slots)
         self.queue = Queue(store, self.workers.announced)
-        self.performer = Performer(store, self.queue, runs, runs.note, self.trouble)
+        self.performer = Performer(store, runs, runs.note, self.trouble)
 
     async def ask(self, directory: str, trigger: Trigger = "push", *, verify: bool = False) -> Ticket:
         """Asks in a thread."""
@@ -70,6 +70,11 @@ class Parts:
         """Until nothing runs or waits."""
         # Nobody tells when nothing happens.
         while not enough() or self.workers.running or await asyncio.to_thread(self._open):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+    async def idle_but(self, running: int, enough: Callable[[], bool]) -> None:
+        """Until so many still run, and enough has happened."""
+        while not enough() or self.workers.running != running:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
     def _open(self) -> bool:

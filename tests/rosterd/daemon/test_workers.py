@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.errors import RunError, StoreError
+from reconciler.report import Report
 from reconciler.sync import Progress
 from rosterd.daemon import pace, performing, presence, workers
 from rosterd.daemon.queue import Queue, WishGone
 from store import Store, open_store
 from store.leases import WorkspaceBusy, stamp
-from store.wishes import Wish, claim, depths, finish, wish_of
+from store.wishes import Wish, claim, depths, finish, recover, wish_of
 from store.workers import enter
 from store.workers import living as alive
 from tests.rosterd.daemon.parts import Parts, Runs, entered, living, wanted
@@ -230,13 +231,13 @@ def test_an_outcome_that_the_store_does_not_take_is_kept_until_it_does(
     why: list[str] = []
 
     async def story(parts: Parts) -> None:
-        def refusing(store: Store, wish: Wish, now: str, error: dict[str, str] | None = None) -> bool:
+        def refusing(store: Store, wish: Wish, now: str) -> bool:
             if next(refusals, None) is not None:
                 why.append(parts.trouble.why())
                 full = StoreError("the store refused: database or disk is full")
                 full.code = "disk_full"
                 raise full
-            return finish(store, wish, now, error)
+            return finish(store, wish, now)
 
         monkeypatch.setattr(performing, "finish", refusing)
         await parts.ask("acme/okta")
@@ -246,6 +247,75 @@ def test_an_outcome_that_the_store_does_not_take_is_kept_until_it_does(
     living(store, Runs(), story)
     assert why == ["", "disk_full", "disk_full"]
     assert caplog.text.count("ERROR") == 1
+    assert depths(store) == {"waiting": 0, "running": 0}
+
+
+def test_a_claim_whose_answer_was_lost_is_found_and_made_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database committed, and then was gone: nobody knew of the run, and its workspace was never free again."""
+    monkeypatch.setattr(workers, "STORE_AGAIN", 0.02)
+    lost: list[Wish | None] = []
+
+    def claiming(store: Store, worker: str, run: str, now: str) -> Wish | None:
+        found = claim(store, worker, run, now)
+        if found is not None and not lost:
+            lost.append(found)
+            raise StoreError("the store refused: server closed the connection unexpectedly")
+        return found
+
+    monkeypatch.setattr(workers, "claim", claiming)
+
+    async def story(parts: Parts) -> None:
+        await parts.ask("acme/okta", "manual")
+        await parts.idle()
+
+    assert living(store, Runs(), story).ended == ["acme/okta"]
+    assert "nobody is at run" in caplog.text
+
+
+def test_who_hears_of_a_run_does_not_keep_it_from_ending(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    runs = Runs()
+
+    def note(_wish: Wish, _report: Report) -> None:
+        raise ValueError("ada@acme.com")
+
+    runs.note = note  # type: ignore[method-assign, assignment]
+
+    async def story(parts: Parts) -> None:
+        await parts.ask("acme/okta")
+        await parts.idle()
+
+    living(store, runs, story)
+    assert depths(store) == {"waiting": 0, "running": 0}
+    assert "ValueError at" in caplog.text
+    assert "ada@acme.com" not in caplog.text
+
+
+def test_a_wish_that_comes_back_while_its_first_run_still_ends_is_another_run(store: Store) -> None:
+    """This process was paused, another one took its wish over and put it back, and this one has a free slot."""
+    runs = Runs()
+    there, go = threading.Event(), threading.Event()
+
+    def begin(wish: Wish, _told: Progress, _stop: threading.Event) -> None:
+        if len(runs.began) == 1:
+            runs.by_workspace[wish.workspace] = 0  # the lease is what keeps two runs apart here
+            there.set()
+            assert go.wait(20)
+            runs.by_workspace[wish.workspace] = 1
+
+    runs.begin = begin
+
+    async def story(parts: Parts) -> None:
+        await parts.ask("acme/okta", "manual")
+        await entered(there)
+        assert recover(store, frozenset(), stamp(datetime.now(UTC)))
+        parts.workers.announced(())
+        await parts.idle_but(1, lambda: runs.ended == ["acme/okta"])
+        go.set()
+        await parts.idle()
+
+    assert living(store, runs, story).ended == ["acme/okta"] * 2
     assert depths(store) == {"waiting": 0, "running": 0}
 
 
