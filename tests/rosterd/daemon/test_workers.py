@@ -160,11 +160,11 @@ def test_who_asked_by_hand_gets_the_error_and_no_second_try(store: Store) -> Non
 
 def test_a_stop_waits_for_what_runs_and_begins_nothing_more(store: Store) -> None:
     runs = Runs()
-    there = threading.Event()
+    there, go = threading.Event(), threading.Event()
 
     def begin(_wish: Wish, _told: Progress, _stop: threading.Event) -> None:
         there.set()
-        threading.Event().wait(0.1)
+        assert go.wait(20)
 
     runs.begin = begin
 
@@ -172,7 +172,10 @@ def test_a_stop_waits_for_what_runs_and_begins_nothing_more(store: Store) -> Non
         await parts.ask("acme/scim")
         await entered(there)
         await parts.ask("acme/okta")
-        assert await parts.workers.stop(10.0)
+        stopping = asyncio.create_task(parts.workers.stop(10.0))
+        await asyncio.sleep(0)  # it begins no more
+        go.set()
+        assert await stopping
 
     assert living(store, runs, story).ended == ["acme/scim"]
     assert depths(store) == {"waiting": 1, "running": 0}
