@@ -177,7 +177,7 @@ def test_a_stop_waits_for_what_runs_and_begins_nothing_more(store: Store) -> Non
         go.set()
         assert await stopping
 
-    assert living(store, runs, story).ended == ["acme/scim"]
+    assert living(store, runs, story, slots=1).ended == ["acme/scim"]
     assert depths(store) == {"waiting": 1, "running": 0}
 
 
