@@ -49,8 +49,6 @@ DIALECTS: dict[str, Dialect] = {
     "generic": Dialect(group_patch_body=True),
 }
 
-GENERIC = DIALECTS["generic"]
-
 
 def dialect(name: str, *, strict: bool) -> Dialect:
     """What to expect. In strict mode a second group of a name is as good as the first (RFC 7643 §4.2)."""

@@ -4,7 +4,7 @@ What a name in a request means is names.py; what is done about values is lenient
 schemas are told to clients is discovery.py.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
 from reconciler.model import Frozen
@@ -263,8 +263,3 @@ def aliases(kind: Kind) -> Iterator[tuple[str, str]]:
         yield f"{alias}:{kind.lower()}", CORE[kind]
     for alias in ENTERPRISE_ALIASES if kind == "User" else ():
         yield alias, ENTERPRISE
-
-
-def schemas_of(body: Mapping[str, object], kind: Kind) -> list[str]:
-    """The `schemas` of a resource, from what it holds: clients leave custom extensions out (facts: Entra E11)."""
-    return [CORE[kind], *(name for name in body if ":" in name)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import json
 import signal
 import socket
 import threading
@@ -9,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -17,7 +19,6 @@ from rosterd.simulators import control, faults, wire
 from rosterd.simulators.entra import Entra
 from rosterd.simulators.google import Google
 from rosterd.simulators.okta import Okta
-from rosterd.simulators.reachable import Reachable
 from rosterd.simulators.web import Vendor
 from rosterd.simulators.world import Kind, World
 
@@ -26,7 +27,7 @@ _STOP_SECONDS = 1.0  # for answers that are under way
 VENDORS: dict[Kind, type[Google] | type[Entra] | type[Okta]] = {"google": Google, "entra": Entra, "okta": Okta}
 
 
-class Simulator(Reachable):
+class Simulator:
     """One simulated directory on 127.0.0.1. `port` 0 takes a free one; `latency` is seconds per answer.
 
     `fault` names drills that are on from the start (faults.py); `dpop` makes Okta's service app prove its key.
@@ -119,15 +120,37 @@ class Simulator(Reachable):
 
     @cached_property
     def credentials(self) -> dict[str, Any]:
+        """What a client needs to come in: throwaway, made for this server."""
         return self.vendor.credentials(self.url)
 
     @property
     def sensitive_key(self) -> str:
+        """The configuration key that holds the secret."""
         return self.vendor.sensitive_key
 
     @property
     def keys(self) -> dict[str, str]:
+        """The other keys that only this kind reads."""
         return self.vendor.keys(self.url)
+
+    @property
+    def variable(self) -> str:
+        """The environment variable for the secret, unless another is named: OKTA_TOKEN."""
+        return f"{self.kind}_{self.sensitive_key}".upper()
+
+    @property
+    def secret(self) -> str:
+        """The text that belongs into the environment variable or file that `configuration` names."""
+        found = self.credentials[self.sensitive_key]
+        return found if isinstance(found, str) else json.dumps(found)
+
+    def configuration(self, id: str, workspace: str, *, env: str = "", file: Path | None = None) -> str:  # noqa: A002
+        """A `[[directory]]` block (contract.md); the secret is read from `file`, else from `env`. A JSON string is a
+        TOML basic string."""
+        source, place = ("file", str(file)) if file else ("env", env or self.variable)
+        keys = {"id": id, "workspace": workspace, "kind": self.kind, **self.keys}
+        lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+        return "\n".join(["[[directory]]", *lines, f"{self.sensitive_key} = {{ {source} = {json.dumps(place)} }}", ""])
 
 
 def simulate(kind: Kind, users: int = 100, groups: int = 12, **generated: Any) -> Simulator:

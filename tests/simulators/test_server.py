@@ -1,4 +1,4 @@
-"""Simulators as servers: in a thread, in a process of their own, with credentials that come with the world."""
+"""Simulators as servers: in a thread, with credentials that come with the world."""
 
 import json
 import socket
@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from rosterd.simulators import Simulator, World, simulate
-from rosterd.simulators.detached import Detached
 from rosterd.simulators.world import KINDS, Kind
 from tests.simulators.clients import client, google_pages, graph_pages, okta_pages
 
@@ -68,20 +67,6 @@ def test_latency() -> None:
         began = time.monotonic()
         http.get("/api/v1/users")
         assert time.monotonic() - began >= 0.05
-
-
-def test_a_process_of_its_own() -> None:
-    with Detached("okta", users=30, groups=3) as okta:
-        header = {"authorization": f"SSWS {okta.secret}"}
-        (ada,) = okta.change({"op": "hire", "given_name": "Ada"})
-        assert len(httpx.get(f"{okta.url}/api/v1/users", headers=header).json()) == 31
-        assert httpx.get(f"{okta.url}/api/v1/users/{ada['id']}", headers=header).json()["status"] == "ACTIVE"
-        assert okta.requests == {"GET /api/v1/users": 1, "GET /api/v1/users/{id}": 1}
-        okta.reset_counters()
-        assert okta.requests == {}
-        assert tomllib.loads(okta.configuration("a", "b"))["directory"][0]["endpoint"] == okta.url
-        assert okta.pid > 0
-    assert okta.pid == 0
 
 
 LISTINGS: dict[Kind, Callable[[httpx.Client], Iterator[list[Any]]]] = {

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.scim.leniencies import LENIENCIES, Tolerance
 from connectors.scim.names import attr, place
-from connectors.scim.schema import COMMON, ENTERPRISE, GROUP, SCHEMAS, USER, schemas_of
+from connectors.scim.schema import COMMON, ENTERPRISE, GROUP, SCHEMAS, USER
 from reconciler.query import Attr, Kind
 
 SOURCE = Path(__file__).parents[3] / "connectors" / "scim"
@@ -55,11 +55,6 @@ def test_a_name_means_an_attribute_in_any_case(name: str, kind: Kind, keys: Attr
 )
 def test_an_attribute_of_another_kind_is_none(name: str, kind: Kind) -> None:
     assert place(name, kind, Tolerance(strict=False)) is None
-
-
-def test_E11_schemas_follow_from_what_a_resource_holds() -> None:  # noqa: N802
-    body = {"userName": "ada", ENTERPRISE: {"department": "x"}, "urn:acme:2.0:User": {"jamie_role": "x"}}
-    assert schemas_of(body, "User") == [USER, ENTERPRISE, "urn:acme:2.0:User"]
 
 
 def test_every_leniency_that_is_used_is_explained_and_the_other_way_round() -> None:
