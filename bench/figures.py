@@ -1,5 +1,6 @@
 """What the benchmarks share: figures in the shape of the contract, and steps measured in processes of their own."""
 
+import argparse
 import json
 import os
 import platform
@@ -7,7 +8,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -77,3 +78,19 @@ def step(script: str, *arguments: str) -> dict[str, Any]:
     )
     result: dict[str, Any] = json.loads(done.stdout)
     return result
+
+
+def main(
+    about: str | None, measure: Callable[[int], Benchmark], one_step: Callable[[str, str, int], dict[str, object]]
+) -> None:
+    """Command line of the contract, for a benchmark whose steps run in processes of their own over one database."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--people", type=int, default=100_000)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--step", help=argparse.SUPPRESS)
+    parser.add_argument("--database", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.step:
+        print(json.dumps(one_step(given.step, given.database, given.people)))
+        return
+    measure(given.people).show(as_json=given.json)

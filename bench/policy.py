@@ -8,7 +8,6 @@ Then a group of N / 500 people is mapped to a team, in a run that reads what cha
 its members leave. Touched are those whom the change concerns, replanned those whom the run looked at.
 """
 
-import argparse
 import asyncio
 import json
 import sqlite3
@@ -20,7 +19,7 @@ from typing import cast
 import msgspec
 
 from bench import reconcile
-from bench.figures import Benchmark, cpu, peak_mb, step
+from bench.figures import Benchmark, cpu, main, peak_mb, step
 from connectors.base import Connector, Counts
 from reconciler.context import Context
 from reconciler.model import (
@@ -214,19 +213,5 @@ def measure(people: int) -> Benchmark:
     return bench
 
 
-def main() -> None:
-    """Command line of the contract."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=100_000)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--step", help=argparse.SUPPRESS)
-    parser.add_argument("--database", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.step:
-        print(json.dumps(one_step(given.step, given.database, given.people)))
-        return
-    measure(given.people).show(as_json=given.json)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, measure, one_step)

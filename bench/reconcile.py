@@ -10,7 +10,6 @@ The floor is bare sqlite3: for churn, the inserts, updates and deletes of the sa
 verification, fetching the same rows.
 """
 
-import argparse
 import asyncio
 import json
 import shutil
@@ -23,7 +22,7 @@ from typing import TypeVar
 import msgspec
 
 from bench import guarding
-from bench.figures import Benchmark, cpu, peak_mb, step
+from bench.figures import Benchmark, cpu, main, peak_mb, step
 from reconciler.decide import member_id
 from reconciler.model import (
     CollectionEnd,
@@ -355,19 +354,5 @@ def expect(done: dict[str, object], *, actions: int) -> None:
     assert abs(applied - actions) <= 60, (applied, actions, counts)
 
 
-def main() -> None:
-    """Command line of the contract."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--people", type=int, default=100_000)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--step", help=argparse.SUPPRESS)
-    parser.add_argument("--database", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.step:
-        print(json.dumps(one_step(given.step, given.database, given.people)))
-        return
-    measure(given.people).show(as_json=given.json)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, measure, one_step)
