@@ -18,19 +18,23 @@ from tests.databases import Postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """A store whose schema may be spoilt."""
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database that was never opened."""
     if request.param == "sqlite":
-        opened = open_store(f"sqlite:///{tmp_path}/own.db")
-        yield opened
-        opened.close()
+        yield f"sqlite:///{tmp_path}/own.db"
         return
     server: Postgres = request.getfixturevalue("postgres")
     name = server.create()
-    opened = open_store(server.url(name).replace("postgres@", "postgres:hunter2@"))
+    yield server.url(name).replace("postgres@", "postgres:hunter2@")
+    server.drop(name)
+
+
+@pytest.fixture
+def own(url: str) -> Iterator[Store]:
+    """A store whose schema may be spoilt."""
+    opened = open_store(url)
     yield opened
     opened.close()
-    server.drop(name)
 
 
 def test_the_migrated_schema_equals_the_models(store: Store) -> None:
@@ -63,20 +67,12 @@ def test_head_is_the_newest_migration() -> None:
     assert names[-1].split("_")[0] == f"v{HEAD}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture
+def empty(url: str) -> Iterator[Store]:
     """A database without a schema."""
-    if request.param == "sqlite":
-        opened = connect(f"sqlite:///{tmp_path}/empty.db")
-        yield opened
-        opened.close()
-        return
-    server: Postgres = request.getfixturevalue("postgres")
-    name = server.create()
-    opened = connect(server.url(name))
+    opened = connect(url)
     yield opened
     opened.close()
-    server.drop(name)
 
 
 BEFORE_LEAVING = """
