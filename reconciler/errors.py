@@ -34,9 +34,11 @@ class CursorExpired(DirectoryError):
 
 
 class StoreError(RunError):
-    """The store refused: full disk, locked database, lost lease."""
+    """The store refused: full disk, locked database, lost lease; `code` says which where that is known."""
 
-    code = "store_error"
+    def __init__(self, message: str, *, code: str = "store_error", where: str = "", fix: str = "") -> None:
+        super().__init__(message, where=where, fix=fix)
+        self.code = code
 
 
 class ChangeRefused(RunError):

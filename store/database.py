@@ -222,9 +222,7 @@ def refusal(engine: Engine, driver: BaseException) -> StoreError:
 
 
 def _store_error(code: str, said: str, where: str, fix: str) -> StoreError:
-    error = StoreError(f"the store refused: {said}", where=where, fix=fix)
-    error.code = code
-    return error
+    return StoreError(f"the store refused: {said}", code=code, where=where, fix=fix)
 
 
 def bulk(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]] | Iterable[tuple[Any, ...]]) -> None:

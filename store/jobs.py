@@ -74,13 +74,12 @@ def _functions(connection: Connection) -> set[str]:
 
 def _another_version(store: Store, wanted: set[str], found: set[str]) -> StoreError:
     differing = ", ".join(sorted(wanted ^ found)[:3])
-    error = StoreError(
+    return StoreError(
         f"the database has procrastinate's tables, but of another version (it differs in {differing})",
+        code="queue_schema",
         where=store.engine.url.render_as_string(hide_password=True),
         fix="run procrastinate's own migrations, or give rosterd a database to itself",
     )
-    error.code = "queue_schema"
-    return error
 
 
 def register(store: Store) -> int:

@@ -48,13 +48,12 @@ class Held:
             {"until": self.until(now), "w": self.workspace, "token": self.token, "run": self.run},
         )
         if renewed.rowcount != 1:
-            error = StoreError(
+            raise StoreError(
                 f"the lease on {_called(self.workspace)} was taken over by another run",
+                code="lease_lost",
                 where=f"run {self.run}",
                 fix="nothing was lost: the other run finishes the work",
             )
-            error.code = "lease_lost"
-            raise error
 
     def until(self, now: str) -> str:
         """When it runs out unless it is renewed."""

@@ -50,10 +50,9 @@ def _lock(connection: Connection, store: Store) -> None:
 
 
 def _newer(found: str, store: Store) -> StoreError:
-    error = StoreError(
+    return StoreError(
         f"the database's schema is {found}, newer than this program's {HEAD}",
+        code="schema_newer",
         where=store.engine.url.render_as_string(hide_password=True),
         fix="run the newer rosterd, or restore the backup made before the upgrade",
     )
-    error.code = "schema_newer"
-    return error

@@ -253,12 +253,11 @@ def _refuse_unstorable(text: str) -> None:
 
 
 def _unstorable() -> StoreError:
-    error = StoreError(
+    return StoreError(
         "the store refused: a text holds a character that no database keeps (NUL, half of a surrogate pair)",
+        code=REFUSED_VALUE,
         fix="correct the text in the directory",
     )
-    error.code = REFUSED_VALUE
-    return error
 
 
 def _folded(value: object) -> str | None:
