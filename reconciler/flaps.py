@@ -97,12 +97,12 @@ def history(aspect: tuple[str, str], planned: Action, past: Sequence[Past], dire
         each for each in past
         if each.action.step not in _ONCE and each.action.member == planned.member and aspect in aspects(each.action)
     ] + [Past("", directory, planned)]  # fmt: skip
-    trail = [Change(_before(about[0].action, aspect), "")]
+    trail = [Change(_values(about[0].action, aspect)[0], "")]
     for each in about:
-        found = _before(each.action, aspect)
+        found, left = _values(each.action, aspect)
         if found != trail[-1].value:
             trail.append(Change(found, BY_HAND, each.run))
-        trail.append(Change(_after(each.action, aspect), each.directory, each.run))
+        trail.append(Change(left, each.directory, each.run))
     return trail
 
 
@@ -126,21 +126,12 @@ def _spoken(value: JSON) -> str:
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else f'"{value or ""}"'
 
 
-def _before(action: Action, aspect: tuple[str, str]) -> JSON:
+def _values(action: Action, aspect: tuple[str, str]) -> tuple[JSON, JSON]:
+    """(what it was, what it became)"""
     match action.step:
         case Step.CREATE | Step.REACTIVATE | Step.JOIN_TEAM:
-            return False
+            return False, True
         case Step.DEACTIVATE | Step.LEAVE_TEAM:
-            return True
+            return True, False
         case _:
-            return action.before.get(aspect[1])
-
-
-def _after(action: Action, aspect: tuple[str, str]) -> JSON:
-    match action.step:
-        case Step.CREATE | Step.REACTIVATE | Step.JOIN_TEAM:
-            return True
-        case Step.DEACTIVATE | Step.LEAVE_TEAM:
-            return False
-        case _:
-            return action.after.get(aspect[1])
+            return action.before.get(aspect[1]), action.after.get(aspect[1])
