@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.text import Text
 
 from rosterd.cli.errors import ERROR
-from rosterd.cli.invocation import Json, chosen, complete_directory, opened, settings_of
+from rosterd.cli.invocation import Directories, Json, chosen, opened, settings_of
 from rosterd.cli.output import show, write_json
 from rosterd.cli.progress import progress
 
@@ -23,13 +23,7 @@ SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "error": ("✗", "r
 
 def check(
     context: typer.Context,
-    directories: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="DIRECTORY", show_default=False, autocompletion=complete_directory,
-            help="Their ids in the configuration; if none is given, all.",
-        ),
-    ] = None,
+    directories: Directories = None,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Connect to directories and try every feature that a sync uses: which permission is missing, for what, and where

@@ -1,4 +1,4 @@
-"""What every command starts from: the global options, and what they lead to."""
+"""What every command starts from: the global options, what they lead to, and arguments that many commands have."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,4 +101,17 @@ def _from_settings(ids: Callable[["Settings"], list[str]]) -> Callable[[typer.Co
 complete_directory = _from_settings(lambda settings: [each.id for each in settings.directory])
 complete_workspace = _from_settings(lambda settings: [each.id for each in settings.workspace])
 
+Directory = Annotated[
+    str, typer.Argument(metavar="DIRECTORY", help="Its id in the configuration.", autocompletion=complete_directory)
+]
+Directories = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="DIRECTORY", show_default=False, autocompletion=complete_directory,
+        help="Their ids in the configuration; if none is given, all.",
+    ),
+]  # fmt: skip
+Workspace = Annotated[
+    str, typer.Argument(metavar="WORKSPACE", help="Its id in the configuration.", autocompletion=complete_workspace)
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output and nothing else there.")]

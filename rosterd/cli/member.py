@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rosterd.cli.invocation import Json, complete_workspace, opened, settings_of, workspace_named
+from rosterd.cli.invocation import Json, Workspace, opened, settings_of, workspace_named
 from rosterd.cli.members import line
 from rosterd.cli.output import say, write, write_json
 
@@ -17,9 +17,6 @@ app = typer.Typer(
     help="Change a member by hand; what a directory owns is refused, with the name of the directory.",
     rich_markup_mode="rich",
 )
-Workspace = Annotated[
-    str, typer.Argument(metavar="WORKSPACE", help="Its id in the configuration.", autocompletion=complete_workspace)
-]
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The member's address.")]
 
 

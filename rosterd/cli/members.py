@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from rosterd.cli.invocation import Json, complete_workspace, opened, settings_of, workspace_named
+from rosterd.cli.invocation import Json, Workspace, opened, settings_of, workspace_named
 from rosterd.cli.output import flush, write
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ NARROW, WIDE = 8, 44
 
 def members(
     context: typer.Context,
-    workspace: Annotated[
-        str, typer.Argument(metavar="WORKSPACE", help="Its id in the configuration.", autocompletion=complete_workspace)
-    ],
+    workspace: Workspace,
     as_json: Json = False,
 ) -> None:
     """Show the roster of a workspace: everybody by email, with state, roles and teams.

@@ -12,7 +12,7 @@ import typer
 
 from reconciler.errors import RunError
 from rosterd.cli.errors import BUSY, CHANGES, ERROR, HELD
-from rosterd.cli.invocation import Json, chosen, complete_directory, directory_named, opened, settings_of
+from rosterd.cli.invocation import Directories, Directory, Json, chosen, directory_named, opened, settings_of
 from rosterd.cli.output import array, command_line, flush, say, show, write, write_json
 from rosterd.cli.progress import progress
 
@@ -35,9 +35,7 @@ Against = Annotated[
 
 def plan(
     context: typer.Context,
-    directory: Annotated[
-        str, typer.Argument(metavar="DIRECTORY", help="Its id in the configuration.", autocompletion=complete_directory)
-    ],
+    directory: Directory,
     full: Full = False,
     against: Against = None,
     as_json: Json = False,
@@ -70,13 +68,7 @@ def plan(
 
 def sync(
     context: typer.Context,
-    directories: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="DIRECTORY", show_default=False, autocompletion=complete_directory,
-            help="Their ids in the configuration; if none is given, all.",
-        ),
-    ] = None,
+    directories: Directories = None,
     full: Full = False,
     here: Annotated[
         bool, typer.Option("--here", help="Run in this process, whether or not a daemon is there to ask.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.errors import RunError
-from rosterd.cli.invocation import Json, complete_directory, directory_named, opened, settings_of
+from rosterd.cli.invocation import Directory, Json, directory_named, opened, settings_of
 from rosterd.cli.output import say, show, write_json
 from rosterd.cli.tokens import BadOption, Expires, described, length_of, show_list, show_once
 
@@ -22,9 +22,6 @@ class NotTold(RunError):
     code = "not_told"
 
 
-Directory = Annotated[
-    str, typer.Argument(metavar="DIRECTORY", help="Its id in the configuration.", autocompletion=complete_directory)
-]
 Label = Annotated[
     str,
     typer.Option("--label", metavar="WORD", help="Who uses it; may be written in the address below the directory."),
