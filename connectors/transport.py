@@ -12,8 +12,6 @@ brings a `judge`, the one table from its vendor's answers and exceptions to verd
     RESYNC        Resync                        no
     SKIP_ITEM     NotReadable                   no
     ABORT_RUN     Malformed                     no
-
-(the classes of facts "error taxonomy", docs/opinions.md).
 """
 
 import asyncio
