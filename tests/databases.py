@@ -84,11 +84,15 @@ class Postgres:
             for name in SQLModel.metadata.tables:
                 connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
 
+    def set(self, **settings: str) -> None:
+        """Settings of the server that need no restart."""
+        for name, value in settings.items():
+            self._admin.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+        self._admin.execute("SELECT pg_reload_conf()")
+
     def prepare(self) -> None:
         """Trades durability for speed (nothing here outlives the session) and makes the shared database."""
-        for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
-            self._admin.execute(f"ALTER SYSTEM SET {setting} = off")
-        self._admin.execute("SELECT pg_reload_conf()")
+        self.set(**dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes", "autovacuum"), "off"))
         self._admin.execute(f"CREATE DATABASE {SHARED}")
         open_store(self.url(SHARED)).close()
 

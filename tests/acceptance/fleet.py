@@ -117,13 +117,14 @@ class Fleet:
         """How many of its runs went well."""
         return len([state for _, state in self.runs(directory) if state == "succeeded"])
 
-    def overlapping(self) -> Any:
-        """Runs of one workspace that were under way at the same time. One that was killed has no end of its own: its
-        successor ended it."""
+    def overlapping(self, since: str = "") -> Any:
+        """Runs of one workspace that were under way at the same time, of those that began since then. One that was
+        killed has no end of its own: its successor ended it."""
         return self.rows(
-            "WITH whole AS (SELECT id, workspace, began, ended FROM run WHERE (report::json ->> 'ended') IS NOT NULL)"
-            " SELECT a.id, b.id FROM whole a JOIN whole b ON a.workspace = b.workspace AND a.id < b.id"
-            " WHERE a.began < b.ended AND b.began < a.ended"
+            "WITH whole AS (SELECT id, workspace, began, ended FROM run WHERE (report::json ->> 'ended') IS NOT NULL"
+            " AND began >= :since) SELECT a.id, b.id FROM whole a JOIN whole b ON a.workspace = b.workspace"
+            " AND a.id < b.id WHERE a.began < b.ended AND b.began < a.ended",
+            since=since,
         )
 
     def end(self) -> None:
@@ -142,12 +143,13 @@ def _workspace(directory: str) -> str:
 @contextmanager
 def fleet(
     folder: Path, server: Postgres, directories: dict[str, Simulator], *, every: str = "24h", workers: int = 2,
-    lease: int = LEASE,
+    lease: int = LEASE, more: str = "",
 ) -> Iterator[Fleet]:  # fmt: skip
-    """A configuration with these directories, each reached at its simulator, over a database of its own."""
+    """A configuration with these directories, each reached at its simulator, over a database of its own; `more` are
+    further sections."""
     name = server.create()
     made = Rehearsal(folder)
-    blocks = [f'[store]\nurl = "{server.url(name)}"\n', DAEMON.format(lease=lease, workers=workers)]
+    blocks = [f'[store]\nurl = "{server.url(name)}"\n', DAEMON.format(lease=lease, workers=workers) + more]
     blocks += [
         WORKSPACE.format(id=workspace, limits="")
         for workspace in dict.fromkeys(_workspace(directory) for directory in directories)
