@@ -54,8 +54,9 @@ def known(**more: str) -> None:
 
 
 def follow(settings: Settings) -> None:
-    """Writes the log as a configuration says, without its secrets, from now on."""
-    redactor.learn(secrets_in(settings))
+    """Writes the log as a configuration says, without its secrets and those of earlier ones, from now on: runs that are
+    under way still have those."""
+    redactor.learn_more(secrets_in(settings))
     begin(settings.log.format, "debug" if debugging() else settings.log.level)
 
 

@@ -49,9 +49,14 @@ class Redactor:
 
     def learn(self, secrets: Iterable[str]) -> None:
         """Takes these for secret, instead of those that were before."""
-        texts = {part for secret in secrets for part in _parts(secret)}
-        longest_first = sorted(texts, key=lambda text: (-len(text), text))
-        self._known = re.compile("|".join(map(re.escape, longest_first))) if texts else None
+        self._texts = frozenset[str]()
+        self.learn_more(secrets)
+
+    def learn_more(self, secrets: Iterable[str]) -> None:
+        """Takes these for secret, too."""
+        self._texts |= {part for secret in secrets for part in _parts(secret)}
+        longest_first = sorted(self._texts, key=lambda text: (-len(text), text))
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def text(self, text: str) -> str:
         """The text without secrets."""

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable
 from starlette.routing import BaseRoute
 
 from reconciler.errors import StoreError
-from rosterd import logs
 from rosterd.daemon.daemon import Daemon, Part
 from rosterd.http.api.app import api
 from rosterd.http.api.ports import Outside
@@ -27,12 +26,11 @@ from rosterd.logs import logger
 from rosterd.metrics import CONTENT_TYPE, Metrics, intervals_of
 from rosterd.notify import Notifier
 from rosterd.ports import now
-from rosterd.settings import ConfigError, load
+from rosterd.reloading import Reloading
 from rosterd.settings.model import Settings
 from rosterd.telling import Telling
 from rosterd.tokens import finder
 from rosterd.tracing import Traces
-from rosterd.wiring import require_secrets
 from store.database import HEAD, Store
 from store.migrate import current
 from store.tokens import used
@@ -83,7 +81,7 @@ async def serve(
         await outgoing.close()
 
 
-def _operators(daemon: Daemon, store: Store, reloading: "Reloading", stop: threading.Event) -> App:
+def _operators(daemon: Daemon, store: Store, reloading: Reloading, stop: threading.Event) -> App:
     """The REST API."""
     outside = Outside(lambda: daemon.settings, store, daemon.queue, reloading.now, stop)
 
@@ -98,7 +96,7 @@ async def work(settings: Settings, store: Store, ready: Callable[[], None]) -> N
     """Runs directories, and nothing else, until SIGTERM or SIGINT; `ready` is called when it does."""
     daemon = await asyncio.to_thread(Daemon, settings, store, Part(asks=False))
     outgoing = Outgoing(settings, store, daemon)
-    reloading = Reloading(daemon, lambda _: None)
+    reloading = Reloading(daemon, lambda _: None, listens=False)
     ends = _signals(reloading)
     await daemon.start()
     outgoing.start()
@@ -147,53 +145,6 @@ class Outgoing:
             await asyncio.to_thread(self.traces.close)
 
 
-class Reloading:
-    """Reads the configuration again, and has everything follow it without dropping what is under way."""
-
-    def __init__(self, daemon: Daemon, also: Callable[[Settings], None]) -> None:
-        self._daemon, self._also = daemon, also
-        self._alone = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def soon(self) -> None:
-        """Reads it again; what is wrong goes to the log."""
-        task = asyncio.create_task(self._logged())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def close(self) -> None:
-        """Follows nothing more."""
-        for task in self._tasks:
-            task.cancel()
-
-    async def now(self) -> None:
-        """Reads it again.
-
-        Raises:
-            ConfigError: it lists everything that is wrong with it; the old one stays in force.
-            StoreError: the store refused; the old one stays in force.
-        """
-        async with self._alone:
-            before = self._daemon.settings
-            settings = await asyncio.to_thread(_read_again, before)
-            await self._daemon.reload(settings)
-            self._also(settings)
-            logs.follow(settings)
-            for sentence in differences(before, settings):
-                log.info("configuration_read", message=sentence)
-
-    async def _logged(self) -> None:
-        try:
-            await self.now()
-        except ConfigError as error:
-            stays = "the configuration was read again, and the old one stays in force"
-            for problem in error.problems:
-                log.error("configuration_refused", message=f"{stays}: {problem}", code=problem.code)
-        except StoreError as error:
-            stays = "the configuration was read again, and the old one stays in force"
-            log.error("configuration_refused", message=f"{stays}: {error}", code=error.code)
-
-
 def _watching(settings: Settings, metrics: Metrics) -> list[BaseRoute]:
     """The routes for whoever watches over this process.
 
@@ -205,25 +156,6 @@ def _watching(settings: Settings, metrics: Metrics) -> list[BaseRoute]:
     secret = settings.http.metrics_token
     token = None if secret is None or settings.http.metrics != "token" else secret.reveal()
     return [route(metrics.text, CONTENT_TYPE, token)]
-
-
-def _read_again(before: Settings) -> Settings:
-    settings = load(before.file)
-    require_secrets(settings, settings.directory)
-    return settings
-
-
-def differences(before: Settings, after: Settings) -> list[str]:
-    """What a configuration that was read again changes, in sentences."""
-    old, new = ({each.id: each for each in settings.directory} for settings in (before, after))
-    said = [f"directory {name} is new" for name in new if name not in old]
-    said += [f"directory {name} is not run any more" for name in old if name not in new]
-    said += [f"directory {name} is another one" for name in new if name in old and new[name] != old[name]]
-    if before.store != after.store:
-        said.append("[store] is read at a start only: the old one stays in use")
-    if before.http.listen != after.http.listen:
-        said.append("[http] listen is read at a start only: the old address stays in use")
-    return ["the configuration was read again", *said]
 
 
 def _signals(reloading: Reloading) -> asyncio.Event:

@@ -150,7 +150,9 @@ def test_configuration_is_read_again_or_what_is_wrong_with_it_is_told(served: Se
     assert "naem" in wrong.text
     assert asking.get("/workspaces").status_code == 200
     acme.file.write_text(text + WORKSPACE.format(id="later", limits=""), encoding="utf-8")
-    assert asking.post("/reload").json() == {"directories": ["okta"]}
+    assert asking.post("/reload").json() == {"directories": ["okta"], "at_next_start": []}
+    acme.file.write_text('[trace]\nendpoint = "http://127.0.0.1:9"\n' + acme.file.read_text(), encoding="utf-8")
+    assert asking.post("/reload").json() == {"directories": ["okta"], "at_next_start": ["[trace] endpoint"]}
     assert [each["id"] for each in asking.get("/workspaces").json()["items"]] == ["acme", "hand", "later"]
 
 

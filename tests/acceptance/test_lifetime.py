@@ -59,6 +59,18 @@ def test_a_file_with_something_wrong_in_it_changes_nothing(tmp_path: Path) -> No
         assert daemon.stop().code == 0
 
 
+def test_what_only_the_next_start_reads_is_named_until_then(tmp_path: Path) -> None:
+    acme = told(tmp_path)
+    with serving(acme) as daemon:
+        right = acme.file.read_text(encoding="utf-8")
+        for _ in range(2):
+            acme.file.write_text('[trace]\nendpoint = "http://127.0.0.1:9"\n' + right, encoding="utf-8")
+            reload(daemon)
+            said_of(daemon, "[trace] endpoint takes effect at the next start")
+        acme.file.write_text(right, encoding="utf-8")
+        assert daemon.stop().code == 0
+
+
 def said_of(daemon: Daemon, words: str) -> None:
     """Reads the log up to a line with these words."""
     assert daemon.process.stderr is not None

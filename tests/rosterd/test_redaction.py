@@ -97,3 +97,10 @@ def test_the_secrets_of_a_configuration_are_found(tmp_path: Path, monkeypatch: p
     other = Inner(key=SecretRef(env="OPS_SECRET"), gone=SecretRef(env="OPS_NOT_SET"))
     found = set(secrets_in(Outer(inner=(inner, other), url="postgresql://u:p%40ss@db/x")))
     assert found == {"hunter2-file", "hunter2-env", "p%40ss", "p@ss"}
+
+
+def test_a_secret_of_an_earlier_configuration_is_one_still() -> None:
+    """Runs that began before the file was read again still have it, and so have errors that tell of them."""
+    redactor = Redactor(["first-of-them"])
+    redactor.learn_more(["second-of-them"])
+    assert redactor.text("first-of-them, second-of-them") == "[redacted], [redacted]"

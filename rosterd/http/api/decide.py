@@ -84,8 +84,8 @@ async def reload(call: Called) -> Response:
     """Has the configuration read again. What is wrong with it is all told, and the old one stays."""
     if call.grant.workspace is not None:
         raise Refusal(404, "not_found", "there is nothing at this address")
-    await call.outside.reload()
-    return call.answer(Reloaded(tuple(each.id for each in call.settings.directory)))
+    later = await call.outside.reload()
+    return call.answer(Reloaded(tuple(each.id for each in call.settings.directory), later))
 
 
 async def _alone(call: Call, work: Callable[[], Response]) -> Response:

@@ -40,13 +40,14 @@ def _followers() -> asyncio.Semaphore:
 
 @dataclass(frozen=True)
 class Outside:
-    """The daemon around the API. `settings` are those of now; `reload` has them read again, or raises ConfigError;
-    `stop` is set when the process ends. So many approvals and undos are made, and requests followed, at once."""
+    """The daemon around the API. `settings` are those of now; `reload` has them read again and tells which keys have to
+    wait for the next start, or raises ConfigError; `stop` is set when the process ends. So many approvals and undos are
+    made, and requests followed, at once."""
 
     settings: Callable[[], Settings]
     store: Store
     queue: Asks
-    reload: Callable[[], Awaitable[None]]
+    reload: Callable[[], Awaitable[tuple[str, ...]]]
     stop: threading.Event = field(default_factory=threading.Event)
     deciding: asyncio.Semaphore = field(default_factory=_deciding)
     followers: asyncio.Semaphore = field(default_factory=_followers)

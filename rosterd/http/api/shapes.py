@@ -131,9 +131,11 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Reloaded(msgspec.Struct, frozen=True):
-    """The directories of the configuration that counts from now on."""
+    """The directories of the configuration that counts from now on, and the keys that are read at a start only and say
+    something else than at the last one: "[trace] endpoint"."""
 
     directories: tuple[str, ...]
+    at_next_start: tuple[str, ...] = ()
 
 
 def body_of(value: Any) -> bytes:
