@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -247,7 +247,11 @@ def scalar(connection: Connection, sql: str, **parameters: object) -> Any:
 
 
 def host() -> str:
-    """A name of this machine that changes with every boot where the system tells, so that a process id of before a
-    restart is never taken for a live one."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return f"{os.uname().nodename}/{boot.read_text().strip() if boot.exists() else ''}"
+    """Where a process id means what it means here: this machine, by a name that changes with every boot where the
+    system tells, and its PID namespace (containers may share their machine's name). So the id of a process before a
+    restart, or in another container, is never taken for a living or a dead one."""
+    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    parts = [os.uname().nodename, boot.read_text().strip() if boot.exists() else ""]
+    with suppress(OSError):
+        parts.append(str(space.readlink()).removeprefix("pid:").strip("[]"))
+    return "/".join(parts)

@@ -71,3 +71,19 @@ def move_due(connection: Connection, directory: str, old: str, new: str) -> bool
         text("UPDATE due SET at = :new WHERE directory = :d AND at = :old"), {"d": directory, "old": old, "new": new}
     )
     return moved.rowcount == 1
+
+
+def turn(connection: Connection, key: str, old: tuple[str, str], new: tuple[str, str]) -> bool:
+    """Moves a time and its basis, of all that try one."""
+    moved = connection.execute(
+        text("UPDATE due SET at = :at, basis = :basis WHERE directory = :key AND at = :old AND basis = :was"),
+        {"key": key, "at": new[0], "basis": new[1], "old": old[0], "was": old[1]},
+    )
+    return moved.rowcount == 1
+
+
+def last_began(store: Store) -> str | None:
+    """When the latest run of all began; None: there was none."""
+    with store.read() as connection:
+        found = scalar(connection, "SELECT max(began) FROM run")
+    return None if found is None else str(found)

@@ -96,7 +96,7 @@ def take(store: Store, workspace: str, run: str, now: str) -> Held:
         token = 1
         if found:
             last, holder, where, pid, until = found[0]
-            if holder and until > now and not dead(where, pid):
+            if holder and _lasts(store, until, now, where) and not dead(where, pid):
                 raise WorkspaceBusy(
                     f"run {holder} holds {_called(workspace)} until {until}",
                     where=f"process {pid} on {where.split('/')[0]}",
@@ -114,6 +114,12 @@ def take(store: Store, workspace: str, run: str, now: str) -> Held:
             {"w": workspace, "token": token, "run": run, "host": host(), "pid": os.getpid(), "until": held.until(now)},
         )
     return held
+
+
+def _lasts(store: Store, until: str, now: str, where: str) -> bool:
+    """Whether a lease has not run out. One that lasts longer than any was taken while the clock was ahead: its holder
+    here renews it by the clock of now, and of one elsewhere nothing is known but that it renews when it lives."""
+    return until > now and (here(where) or until <= stamp(datetime.fromisoformat(now) + 2 * store.lease))
 
 
 def give_back(store: Store, held: Held) -> None:
@@ -142,9 +148,14 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
+def here(where: str) -> bool:
+    """Whether process ids mean there what they mean here."""
+    return where == host()
+
+
 def dead(where: str, pid: int) -> bool:
     """Whether the holder is a process of this boot of this machine that does not run any more."""
-    if where != host():
+    if not here(where):
         return False
     try:
         os.kill(pid, 0)

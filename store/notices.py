@@ -56,13 +56,13 @@ def take(store: Store, target: str, now: str, every: timedelta) -> list[Notice]:
     moment = datetime.fromisoformat(now)
     with store.write() as connection:
         last = scalar(connection, "SELECT max(sent_at) FROM notice WHERE target = :t AND tries > 0", t=target)
-        if last is not None and last > stamp(moment - every):
+        if last is not None and stamp(moment - every) < last <= now:  # later than now: the clock was ahead
             return []
-        due = {"t": target, "now": now}
+        due = {"t": target, "now": now, "far": stamp(moment + LONGEST_AGAIN)}
         found = rows(
             connection,
             "SELECT key, event, directory, workspace, sentence, command, at, tries FROM notice WHERE target = :t"
-            " AND sent_at IS NULL AND not_before <= :now ORDER BY at, key",
+            " AND sent_at IS NULL AND (not_before <= :now OR not_before > :far) ORDER BY at, key",
             **due,
         )
         tries = max((row[7] for row in found), default=0)
@@ -70,7 +70,7 @@ def take(store: Store, target: str, now: str, every: timedelta) -> list[Notice]:
         connection.execute(
             text(
                 "UPDATE notice SET tries = tries + 1, not_before = :later WHERE target = :t AND sent_at IS NULL"
-                " AND not_before <= :now"
+                " AND (not_before <= :now OR not_before > :far)"
             ),
             {**due, "later": later},
         )

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from reconciler.model import Frozen
 from store.database import Store, host, rows
-from store.leases import dead, stamp
+from store.leases import dead, here, stamp
 
 BEAT = 10.0  # seconds between two signs of life, unless leases are short
 BEATS = 6  # at least, in the time of a lease; who is silent for that long is dead
@@ -50,16 +50,19 @@ def leave(store: Store, id: str) -> None:  # noqa: A002
 
 
 def living(store: Store, now: str) -> list[Worker]:
-    """The workers that are alive, the oldest first."""
+    """The workers that are alive, the oldest first. One elsewhere that was heard of later than now was ahead of the
+    time: it says so again soon, if it lives."""
+    moment = datetime.fromisoformat(now)
     with store.read() as connection:
         found = rows(
             connection,
             "SELECT id, kind, host, pid, version, began_at, beat_at FROM worker WHERE beat_at >= :since"
             " ORDER BY began_at, id",
-            since=stamp(datetime.fromisoformat(now) - store.lease),
+            since=stamp(moment - store.lease),
         )
+    latest = stamp(moment + store.lease)
     workers = (Worker(*row) for row in found)
-    return [each for each in workers if not dead(each.host, each.pid)]
+    return [each for each in workers if (each.beat_at <= latest or here(each.host)) and not dead(each.host, each.pid)]
 
 
 def bury(store: Store, now: str) -> int:

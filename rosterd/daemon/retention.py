@@ -1,4 +1,8 @@
-"""Once a day, by one of all processes: what is older than [retention] says goes. What that is: store/retention.py."""
+"""Once a day, by one of all processes: what is older than [retention] says goes. What that is: store/retention.py.
+
+What is deleted does not come back when a clock that was wrong for a moment is right again. So a day that comes too late
+for the last one, or too early, is not believed at once; and of a clock that stays wrong, no more than a week a day.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +13,7 @@ from rosterd.logs import logger
 from rosterd.policies import watched
 from rosterd.settings.model import Settings
 from store.database import Store
-from store.due import due_times, move_due, set_due
+from store.due import due_times, last_began, set_due, turn
 from store.expired import Horizon
 from store.leases import stamp
 from store.retention import Deleted, retain
@@ -19,6 +23,8 @@ log = logger("rosterd.daemon")
 KEY = "[retention]"  # in `due`, where no directory can have this id
 EVERY = timedelta(days=1)
 FIRST = timedelta(minutes=5)  # after the first start over a store, which has other things to do
+SETTLED = timedelta(hours=1)  # that a clock which jumped goes on
+MOST = timedelta(days=7)  # that what is old moves on in a day
 LOOK = 300.0  # seconds between two looks
 
 
@@ -58,25 +64,35 @@ class Retention:
         Raises:
             StoreError: the store refused; the rest is done the next time.
         """
-        if not self._mine():
+        moment = self._turn()
+        if moment is None:
             return None
         settings = self._settings()
-        old = horizon(settings, self._clock())
+        old = horizon(settings, moment)
         deleted = retain(self._store, old, watched(settings), go_on=lambda: not self._stopping)
         if deleted.anything:
             log.info("history_deleted", message=said(deleted))
         return deleted
 
-    def _mine(self) -> bool:
+    def _turn(self) -> datetime | None:
+        """By when it is reckoned what is old, when it is time and no other process does it. In `due` stand the time of
+        the next turn, and by when it was reckoned the last time."""
         moment = self._clock()
-        at, _ = due_times(self._store).get(KEY, ("", ""))
-        if at and stamp(moment) < at <= stamp(moment + EVERY):  # later than that: the clock was set back
-            return False
+        at, reckoned = due_times(self._store).get(KEY, ("", ""))
+        if not reckoned.endswith("Z"):  # nobody did it yet, or a version that kept something else there
+            known = last_began(self._store)
+            with self._store.write() as connection:
+                set_due(connection, KEY, stamp(moment + FIRST), min(stamp(moment), known or stamp(moment)))
+            return None
+        due = datetime.fromisoformat(at)
+        if moment < due <= moment + EVERY:
+            return None
+        jumped = not moment - EVERY <= due <= moment
+        until = min(moment, datetime.fromisoformat(reckoned) + MOST)
+        new = (stamp(moment + SETTLED), reckoned) if jumped else (stamp(moment + EVERY), stamp(until))
         with self._store.write() as connection:
-            if not at:
-                set_due(connection, KEY, stamp(moment + FIRST), str(EVERY))
-                return False
-            return move_due(connection, KEY, at, stamp(moment + EVERY))
+            won = turn(connection, KEY, (at, reckoned), new)
+        return until if won and not jumped else None
 
     async def _keep(self) -> None:
         while True:

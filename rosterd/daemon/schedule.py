@@ -7,7 +7,8 @@ reckoned is scheduler.py.
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
@@ -24,7 +25,7 @@ from store.database import Store
 from store.due import due_time, due_times, last_read, last_verified, move_due, set_due
 from store.health import health_in
 from store.leases import stamp
-from store.wishes import Ask, Ticket, ask
+from store.wishes import Ask, Ticket, alone, ask
 
 log = logger("rosterd.daemon")
 
@@ -64,7 +65,7 @@ class Schedule:
             for directory, table in tables.items():
                 self._calendar.enter(directory, table, datetime.fromisoformat(known[directory][0]))
             self._workspaces = {each.id: turn_of(each) for each in directories}
-            self._move(self._calendar.too_far(moment))
+            self._move(self._calendar.too_far(moment), moment)
 
     def _first_times(
         self, directories: Iterable[DirectorySettings], tables: dict[str, Timetable], moment: datetime
@@ -81,7 +82,7 @@ class Schedule:
 
     def _enter(self, tables: dict[str, Timetable], times: dict[str, datetime]) -> None:
         if times:
-            with self._store.write() as connection:
+            with self._writing() as connection:
                 for directory, at in times.items():
                     set_due(connection, directory, stamp(at), tables[directory].basis)
 
@@ -93,15 +94,15 @@ class Schedule:
         """
         with self._lock:
             moment = self._clock()
-            self._move(self._calendar.too_far(moment))
-            self._move(staggered(self._calendar.late(moment), moment))
+            self._move(self._calendar.too_far(moment), moment)
+            self._move(staggered(self._calendar.late(moment), moment), moment)
             ready = self._calendar.ready(moment)
             for start in range(0, len(ready), CHUNK):
                 self._ask(ready[start : start + CHUNK], moment)
 
     def _ask(self, directories: Sequence[str], moment: datetime) -> None:
         moved: dict[str, datetime] = {}
-        with self._store.write() as connection:
+        with self._writing() as connection:
             found = [self._fire(connection, each, moment, moved) for each in directories]
         self._noted(moved)
         self._queue.announce([ticket for ticket in found if ticket is not None])
@@ -112,25 +113,42 @@ class Schedule:
         """Moves a directory on, and asks for it when nobody else did and nothing is against it."""
         table = self._calendar.timetable(directory)
         later = table.put_off(health_in(connection, directory), moment)
-        won = self._won(connection, directory, later or table.following(moment), moved)
+        won = self._won(connection, directory, later or table.following(moment), moment, moved=moved)
         if not won or later is not None:
             return None
         wanted = Ask(self._workspaces[directory], directory, "schedule", by="schedule")
         return ask(connection, wanted, new_id(stamp(moment)), stamp(moment))
 
-    def _move(self, times: dict[str, datetime]) -> None:
+    def _move(self, times: dict[str, datetime], moment: datetime) -> None:
         if times:
             moved: dict[str, datetime] = {}
-            with self._store.write() as connection:
+            with self._writing() as connection:
                 for directory, at in times.items():
-                    self._won(connection, directory, at, moved)
+                    self._won(connection, directory, at, moment, moved=moved)
             self._noted(moved)
 
-    def _won(self, connection: Connection, directory: str, at: datetime, moved: dict[str, datetime]) -> bool:
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction that moves several times: one after the other of all processes, which may have them in another
+        order."""
+        with self._store.write() as connection:
+            alone(connection)
+            yield connection
+
+    def _won(
+        self, connection: Connection, directory: str, at: datetime, moment: datetime, *, moved: dict[str, datetime]
+    ) -> bool:  # fmt: skip
         """Whether it was this process that moved it; when it is due now stands in `moved`."""
         won = move_due(connection, directory, stamp(self._calendar.at(directory)), stamp(at))
-        known = stamp(at) if won else due_time(connection, directory)
-        moved[directory] = datetime.fromisoformat(known)
+        if not won:
+            known, latest = (
+                due_time(connection, directory),
+                stamp(self._calendar.timetable(directory).following(moment)),
+            )
+            if known > latest:  # whose clock was ahead moved it, and is not here to move it back
+                move_due(connection, directory, known, latest)
+            at = datetime.fromisoformat(min(known, latest))
+        moved[directory] = at
         return won
 
     def _noted(self, moved: dict[str, datetime]) -> None:

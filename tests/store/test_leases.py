@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from reconciler.model import Observation, UsersSeen, Wanted
 from reconciler.report import Report
 from rosterd import ports
 from rosterd.ports import lease
-from store import Store
+from store import Store, database
 from store.database import rows
 from store.leases import Held, WorkspaceBusy, give_back, stamp, take
 from store.runs import reports
@@ -77,6 +78,27 @@ def test_a_run_elsewhere_is_waited_for_until_its_lease_runs_out(store: Store, el
     with pytest.raises(WorkspaceBusy):
         take(store, "acme", "r2", LATER)
     assert take(store, "acme", "r2", EXPIRED).token == 2
+
+
+def test_a_lease_of_a_clock_that_was_ahead_is_none(store: Store) -> None:
+    """A machine that booted with a wrong clock took it, and went down: its workspace was blocked for ten years."""
+    take(store, "acme", "r1", "2036-11-21T12:00:00.000Z")
+    with pytest.raises(WorkspaceBusy):  # its process lives, here: it renews by the clock of now
+        take(store, "acme", "r2", NOON)
+    edit(store, "UPDATE lease SET host = 'other-machine/boot'")
+    assert take(store, "acme", "r2", NOON).token == 2
+
+
+def test_a_process_in_another_container_is_not_known_by_its_id(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers on their machine's network share its name, and number their processes from one."""
+    here = database.host()
+    monkeypatch.setattr(Path, "readlink", lambda _: Path("pid:[4026532178]"))
+    assert database.host() != here
+    take(store, "acme", "r1", NOON)
+    edit(store, "UPDATE lease SET pid = :pid", pid=dead_process())
+    monkeypatch.undo()
+    with pytest.raises(WorkspaceBusy):
+        take(store, "acme", "r2", LATER)
 
 
 def test_every_batch_renews(store: Store) -> None:

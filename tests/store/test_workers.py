@@ -39,3 +39,11 @@ def test_one_elsewhere_is_alive_while_it_is_heard_of(store: Store) -> None:
     edit(store, "UPDATE worker SET host = 'far/away', pid = 1")
     assert [each.id for each in living(store, LATER)] == ["far"]
     assert living(store, TOO_LATE) == []
+
+
+def test_one_elsewhere_whose_clock_was_ahead_is_not_alive_until_then(store: Store) -> None:
+    """It was killed before it said so again by the right clock: what it had was nobody's, and never taken over."""
+    enter(store, "far", "worker", "1.0", "2036-11-21T12:00:00.000Z")
+    assert [each.id for each in living(store, NOON)] == ["far"]  # of this machine, where its process lives
+    edit(store, "UPDATE worker SET host = 'far/away'")
+    assert living(store, NOON) == []

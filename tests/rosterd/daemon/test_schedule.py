@@ -1,6 +1,9 @@
 """The schedule over a store: it asks for what is due, once, whoever else looks, whatever the clock does."""
 
+import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from reconciler.errors import StoreError
 from reconciler.health import Health
@@ -20,7 +24,7 @@ from store.database import rows, scalar
 from store.due import due_times
 from store.health import keep_health
 from store.leases import stamp
-from store.wishes import claim, finish
+from store.wishes import Ask, Ticket, ask, claim, finish
 from tests.rosterd.files import WORKSPACE, directory, loaded
 from tests.store.workspaces import edit
 
@@ -271,3 +275,47 @@ def test_a_transaction_that_is_rolled_back_loses_no_time(
         assert rows(connection, "SELECT 1 FROM wish") == []
     assert watched.at(1 * MINUTE) == ["okta"]
     assert due(store, "okta") == stamp(NOW + 16 * MINUTE)
+
+
+def test_who_was_ahead_and_is_gone_keeps_nobody_waiting(store: Store, tmp_path: Path) -> None:
+    """A machine with a wrong clock moved the times on for ten years, and ended before it was corrected."""
+    wrong, right = Clock(), Clock()
+    here, there = (Watched(store, configured(tmp_path, QUARTERLY), clock) for clock in (right, wrong))
+    assert here.at(0 * MINUTE) == ["okta"]
+    assert there.at(10 * 365 * 24 * 60 * MINUTE) == ["okta"]
+    asked = {minute: here.at(minute * MINUTE) for minute in range(1, 46)}
+    assert [minute for minute, names in asked.items() if names] == [30, 45]  # at 15 it finds out
+
+
+def test_processes_that_move_times_in_another_order_do_not_wait_for_each_other(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One held the time of a directory and wanted the queue, the other the queue and wanted that time: a deadlock."""
+    store, clock = open_store(postgres_url), Clock()
+    okta, entra = directory("okta", 'every = "15m"'), directory("entra", 'every = "15m"')
+    one = Watched(store, configured(tmp_path, okta, entra), clock)
+    (tmp_path / "other").mkdir()
+    other = Watched(store, configured(tmp_path / "other", entra), clock)
+    clock.now += MINUTE
+    edit(store, "UPDATE due SET at = :at WHERE directory = 'entra'", at=stamp(clock.now))
+    for each in (one, other):  # okta is due before entra
+        each.schedule.configure(
+            configured(tmp_path, okta, entra) if each is one else configured(tmp_path / "other", entra)
+        )
+    begun = threading.Event()
+    asking = ask
+
+    def slowly(connection: Connection, wanted: Ask, id: str, now: str) -> Ticket:  # noqa: A002 - a wish's
+        ticket = asking(connection, wanted, id, now)
+        if wanted.directory == "okta":
+            begun.set()
+            time.sleep(0.3)  # meanwhile the other one gets as far as it can
+        return ticket
+
+    monkeypatch.setattr(schedule, "ask", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(one.schedule.look)
+        assert begun.wait(20)
+        other.schedule.look()
+        first.result(20)
+    store.close()
