@@ -55,6 +55,7 @@ def opened(text: str, expected: str) -> Place:
 
 
 def written(place: Place) -> Cursor:
+    """The observation that ends a read: where the next one begins."""
     return Cursor(msgspec.json.encode(place, order="deterministic").decode())
 
 

@@ -75,7 +75,7 @@ _FINE = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class EntraReads:
     """The connector's own requests, as `check` uses them."""
 

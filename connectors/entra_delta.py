@@ -17,7 +17,7 @@ GROUPS = "/v1.0/groups/delta?$select=displayName,members"
 LATEST = "&$deltatoken=latest"  # a delta link for "from now on", without the objects
 
 
-class DeltaPage(msgspec.Struct):
+class DeltaPage(msgspec.Struct, frozen=True):
     """A page of a round: `following` leads on, `delta` ends it and begins the next."""
 
     value: list[dict[str, Any]]

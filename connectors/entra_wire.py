@@ -11,21 +11,23 @@ from connectors.entra_delta import DeltaPage
 from connectors.paging import not_json
 
 
-class Page(msgspec.Struct):
+class Page(msgspec.Struct, frozen=True):
     """A collection's page; `value` must be there, an empty page may have a successor."""
 
     value: list[Any]
     following: str | None = msgspec.field(name="@odata.nextLink", default=None)
 
 
-class Member(msgspec.Struct):
+class Member(msgspec.Struct, frozen=True):
     """All that is read of a member: its other properties are null where permission is missing (limited-info.md)."""
 
     id: str
     kind: str = msgspec.field(name="@odata.type")
 
 
-class MembersPage(msgspec.Struct):
+class MembersPage(msgspec.Struct, frozen=True):
+    """A page of a group's members."""
+
     value: list[Member]
     following: str | None = msgspec.field(name="@odata.nextLink", default=None)
 
@@ -37,6 +39,11 @@ ONE = msgspec.json.Decoder(dict[str, Any])
 
 
 def decoded(answer: Answer, decoder: msgspec.json.Decoder[Any], request: str) -> Any:
+    """The body as `decoder` reads it.
+
+    Raises:
+        Malformed: it is no JSON, or not what Graph documents.
+    """
     try:
         return decoder.decode(answer.body)
     except msgspec.ValidationError as exc:

@@ -51,7 +51,7 @@ NEEDS = {
 _FINE = {"leavers": "who vanishes from the list can be asked for by id, and looked up among the deleted"}
 
 
-@dataclass
+@dataclass(frozen=True)
 class GoogleReads:
     """The connector's own requests, as `check` uses them."""
 

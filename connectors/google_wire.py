@@ -20,23 +20,31 @@ from reconciler.model import JSON
 
 
 class Name(msgspec.Struct, frozen=True, gc=False):
+    """A person's name."""
+
     givenName: Any = None  # noqa: N815
     familyName: Any = None  # noqa: N815
     fullName: Any = None  # noqa: N815
 
 
 class Organization(msgspec.Struct, frozen=True, gc=False):
+    """One of a person's jobs."""
+
     title: Any = None
     department: Any = None
     primary: Any = None
 
 
 class Relation(msgspec.Struct, frozen=True, gc=False):
+    """Somebody else in a person's record: their manager, among others."""
+
     type: Any = None
     value: Any = None
 
 
 class User(msgspec.Struct, frozen=True, gc=False):
+    """A person, with what is always asked for."""
+
     id: str
     primaryEmail: Any = None  # noqa: N815
     name: Name | None = None
@@ -52,6 +60,8 @@ class User(msgspec.Struct, frozen=True, gc=False):
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
+    """A group; its members are counted, nested ones not."""
+
     id: str
     name: Any = None
     email: Any = None
@@ -59,6 +69,8 @@ class Group(msgspec.Struct, frozen=True, gc=False):
 
 
 class Member(msgspec.Struct, frozen=True, gc=False):
+    """A member of a group: a person, a group, or everybody."""
+
     type: str
     id: str = ""  # absent for CUSTOMER and some EXTERNAL members
 
@@ -67,15 +79,21 @@ class Member(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, frozen=True):
+    """What every page says."""
+
     kind: Any = None
     nextPageToken: str | None = None  # noqa: N815
 
 
 class Groups(Page, frozen=True, rename={"items": "groups"}):
+    """A page of groups."""
+
     items: tuple[Group, ...] | None = None
 
 
 class Members(Page, frozen=True, rename={"items": "members"}):
+    """A page of members."""
+
     items: tuple[Member, ...] | None = None
 
 
@@ -177,6 +195,7 @@ def _place(name: str) -> tuple[str, str, str]:
 
 @lru_cache(maxsize=64)
 def places(attributes: frozenset[str]) -> tuple[tuple[str, str, str], ...]:
+    """Where each configured attribute is (`_place`)."""
     return tuple(_place(name) for name in sorted(attributes))
 
 

@@ -62,7 +62,7 @@ _FINE = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class OktaReads:
     """The connector's own requests, as `check` uses them."""
 

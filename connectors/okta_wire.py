@@ -28,7 +28,7 @@ def records(answer: Answer, request: str) -> list[Any]:
     return require_array(decode(answer, request), request)
 
 
-class _OnlyId(msgspec.Struct):
+class _OnlyId(msgspec.Struct, frozen=True):
     """All that is read of a group's members, who come as whole user objects."""
 
     id: str

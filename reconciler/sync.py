@@ -381,6 +381,7 @@ def _with_counts(report: Report, tasks: Tasks, holds: Iterable[Hold]) -> Report:
 
 
 def finish(report: Report, ports: Ports, tasks: Tasks, watch: Watch, *, whole: bool) -> Report:
+    """The report of a run that is over, recorded; `whole`: its read was."""
     counts = report.counts
     states: list[tuple[bool, State]] = [
         (report.error is not None or not whole, "blocked"),

@@ -60,7 +60,7 @@ def past_runs(store: Store, workspace: str, keys: Collection[str], *, days: floa
             yield _past(connection, run, directory, began, gauges=gauges)
 
 
-class _Header(msgspec.Struct):
+class _Header(msgspec.Struct, frozen=True):
     """Of a report only what tells how the run came about."""
 
     planned_only: bool = False

@@ -28,7 +28,7 @@ class Watched(NamedTuple):
     runs: int = 1
 
 
-class _Head(msgspec.Struct):
+class _Head(msgspec.Struct, frozen=True):
     """What it takes of a report."""
 
     digest: str = ""

@@ -9,7 +9,7 @@ from rosterd.simulators.journal import Change
 from rosterd.simulators.world import Group, Kind, Person, World, stamp
 
 
-class _Saved(msgspec.Struct):
+class _Saved(msgspec.Struct, frozen=True):
     """The shape of the file. Its order of people and groups is the order in which they came."""
 
     kind: Kind

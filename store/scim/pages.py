@@ -19,7 +19,7 @@ _INDEXED = {("id",), ("userName",), ("externalId",), ("displayName",), ("emails"
             ("groups", "value")}  # fmt: skip
 
 
-class _Place(msgspec.Struct, array_like=True):
+class _Place(msgspec.Struct, frozen=True, array_like=True):
     """Where a page ended: the query's digest, the last resource's number and what it was sorted by."""
 
     query: str
