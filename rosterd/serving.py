@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from starlette.routing import BaseRoute
 
@@ -32,10 +33,13 @@ from rosterd.telling import Telling
 from rosterd.tokens import finder
 from rosterd.tracing import Traces
 from store.database import HEAD, Store
-from store.migrate import current
+from store.database import other_schema as other
+from store.migrate import schema_of
 from store.tokens import used
 
 log = logger("rosterd")
+
+SCHEMA_EVERY = 5.0  # seconds between two looks whether others upgraded the database
 
 
 def address_of(sock: socket.socket) -> str:
@@ -66,10 +70,11 @@ async def serve(
     serving = asyncio.create_task(server.serve([sock]))
     telling.start()
     outgoing.start()
+    upgraded = asyncio.create_task(other_schema(store))
     try:
         state.open = True
         listening()
-        await _first(ends, serving)
+        await _first(ends, serving, upgraded)
     finally:
         state.open = False
         stop.set()
@@ -79,6 +84,7 @@ async def serve(
         await asyncio.gather(serving, daemon.stop())
         await telling.close()
         await outgoing.close()
+    _end_of(upgraded)
 
 
 def _operators(daemon: Daemon, store: Store, reloading: Reloading, stop: threading.Event) -> App:
@@ -100,14 +106,16 @@ async def work(settings: Settings, store: Store, ready: Callable[[], None]) -> N
     ends = _signals(reloading)
     await daemon.start()
     outgoing.start()
+    upgraded = asyncio.create_task(other_schema(store))
     try:
         ready()
-        await ends.wait()
+        await _first(ends, upgraded)
     finally:
         log.info("stopping", message="stopping: what runs has a moment to end")
         reloading.close()
         await daemon.stop()
         await outgoing.close()
+    _end_of(upgraded)
 
 
 class Outgoing:
@@ -176,11 +184,33 @@ def _signals(reloading: Reloading) -> asyncio.Event:
     return ends
 
 
-async def _first(ends: asyncio.Event, serving: "asyncio.Task[None]") -> None:
-    """Waits for the signal, or for a server that ended by itself."""
+async def _first(ends: asyncio.Event, *others: "asyncio.Task[Any]") -> None:
+    """Waits for the signal, or for something that ended by itself."""
     waiting = asyncio.create_task(ends.wait())
-    await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({waiting, *others}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
+
+
+async def other_schema(store: Store) -> StoreError:
+    """Waits until the database has another schema than this program, which can do nothing more over it."""
+    while True:
+        try:
+            found = await asyncio.to_thread(schema_of, store)
+        except StoreError:  # /readyz says it
+            found = HEAD
+        if found != HEAD:
+            return other(store.engine, str(found))
+        await asyncio.sleep(SCHEMA_EVERY)
+
+
+def _end_of(upgraded: "asyncio.Task[StoreError]") -> None:
+    """
+    Raises:
+        StoreError: the process ended because of another schema.
+    """
+    if upgraded.done():
+        raise upgraded.result()
+    upgraded.cancel()
 
 
 def _warn(sock: socket.socket) -> None:
@@ -203,8 +233,7 @@ class State:
 
     def _store_says(self) -> str:
         try:
-            with self._store.read() as connection:
-                found = current(connection)
+            found = schema_of(self._store)
         except StoreError as error:
             return f"the store: {error.code}"
         if found != HEAD:

@@ -24,6 +24,7 @@ REFUSED_VALUE = "refused_value"
 _ADVICE = (
     ("locked", "database_locked", "another process is writing; wait for it, or stop it"),
     ("busy", "database_locked", "another process is writing; wait for it, or stop it"),
+    ("lock timeout", "database_locked", "another process is writing; wait for it, or stop it"),
     ("deadlock detected", "deadlock", "two writers waited for each other: run again"),
     ("disk is full", "disk_full", "free space on the disk that holds the database and run again"),
     ("no space left", "disk_full", "free space on the disk that holds the database and run again"),
@@ -67,13 +68,16 @@ class Store:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that may write: committed at the end, rolled back on any exception."""
+    def write(self, *, migrates: bool = False) -> Iterator[Connection]:
+        """A transaction that may write: committed at the end, rolled back on any exception. One that does not migrate
+        is refused on another schema than this program's (`same_schema`)."""
         with (
             translated(self.engine),
             self.engine.connect().execution_options(rosterd_write=True) as connection,
             connection.begin(),
         ):
+            if not migrates:
+                same_schema(connection)
             yield connection
 
     @contextmanager
@@ -209,6 +213,31 @@ def translated(engine: Engine) -> Iterator[None]:
         raise _store_error(REFUSED_VALUE, str(exc.orig).strip(), engine.url.render_as_string(), fix) from exc
     except DBAPIError as exc:
         raise refusal(engine, exc.orig or exc) from exc
+
+
+def same_schema(connection: Connection) -> None:
+    """Called first in a transaction that writes. A process that others upgraded under would leave out what the newer
+    schema keeps; whoever migrates waits for the transactions that have looked (migrate.py).
+
+    Raises:
+        StoreError: the database has another schema than this program.
+    """
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if found != HEAD:
+        raise other_schema(connection.engine, str(found))
+
+
+def other_schema(engine: Engine, found: str) -> StoreError:
+    """What is wrong with a schema that is not this program's."""
+    newer = found > HEAD
+    return StoreError(
+        f"the database's schema is {found}, {'newer' if newer else 'older'} than this program's {HEAD}",
+        code="schema_newer" if newer else "schema_older",
+        where=engine.url.render_as_string(hide_password=True),
+        fix="run the newer rosterd, or restore the backup made before the upgrade"
+        if newer
+        else "an older database was put in its place: start rosterd again, which brings it up to date",
+    )
 
 
 def refusal(engine: Engine, driver: BaseException) -> StoreError:

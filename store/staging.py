@@ -32,7 +32,7 @@ from reconciler.model import (
 from reconciler.policy import Policy, described, match_key
 from reconciler.report import Complete
 from store.bodies import body_of
-from store.database import Store, bulk, rows, translated
+from store.database import Store, bulk, rows, same_schema, translated
 from store.ends import Ends
 from store.history import promoted
 from store.leases import Held
@@ -241,6 +241,7 @@ class Staging:
         self._prepare()
         connection = self._connection.execution_options(rosterd_write=True)
         with translated(self._store.engine), connection.begin():
+            same_schema(connection)
             if self._lease is not None:  # a run that was overtaken read the directory before the one that overtook it
                 self._lease.check(connection, self._now())
             promotion = Promotion(connection, self._policy, self._now(), began=self._began)

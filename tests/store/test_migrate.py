@@ -1,6 +1,8 @@
 """Schema: migrated equals the models, on both databases; a newer one is refused."""
 
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,10 @@ from sqlmodel import SQLModel
 import store.tables  # noqa: F401 - fills the metadata
 from reconciler.errors import StoreError
 from store import Store, open_store
+from store import migrate as migrations
 from store.database import HEAD, connect, rows, scalar
 from store.migrate import FOLDER, current, migrate, upgrade
+from tests.acceptance.daemon import eventually
 from tests.databases import Postgres
 
 
@@ -139,9 +143,14 @@ def test_a_newer_schema_is_refused_and_left_alone(own: Store) -> None:
 
 def _first_release(url: str) -> Store:
     """A database with the first schema."""
+    return at(url, "0001")
+
+
+def at(url: str, revision: str) -> Store:
+    """A database with an earlier schema."""
     opened = connect(url)
-    with opened.write() as connection:
-        upgrade(connection, "0001")
+    with opened.write(migrates=True) as connection:
+        upgrade(connection, revision)
     return opened
 
 
@@ -154,7 +163,7 @@ def test_a_database_of_the_first_release_is_upgraded_with_what_is_in_it(
         server: Postgres = request.getfixturevalue("postgres")
         url = server.url(server.create())
     old = _first_release(url)
-    with old.write() as connection:
+    with old.write(migrates=True) as connection:
         connection.execute(
             text(
                 "INSERT INTO member (id, workspace, email, email_key, name_key, user_name, given_name, family_name,"
@@ -169,3 +178,83 @@ def test_a_database_of_the_first_release_is_upgraded_with_what_is_in_it(
         assert current(connection) == HEAD
         assert scalar(connection, "SELECT email FROM member WHERE attributes IS NULL") == "Ada@acme.com"
     upgraded.close()
+
+
+@pytest.mark.parametrize(("revision", "code"), [("9999", "schema_newer"), ("0001", "schema_older")])
+def test_a_process_writes_nothing_into_another_schema_than_its_own(own: Store, revision: str, code: str) -> None:
+    """Others upgraded the database, or put an older one in its place, while the process runs."""
+    with own.write(migrates=True) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    with pytest.raises(StoreError, match=f"schema is {revision}") as caught, own.write():
+        pytest.fail("it may write")
+    assert caught.value.code == code
+    assert "hunter2" not in str(caught.value.as_dict())
+
+
+NEW = (
+    "INSERT INTO scim_resource (directory, kind, id, version, created, modified, body)"
+    " VALUES ('acme-scim', 'User', '{}', 1, '', '', '{{}}')"
+)
+
+
+@pytest.fixture
+def earlier(postgres: Postgres) -> Iterator[Store]:
+    """A PostgreSQL before the migration that counts resources."""
+    name = postgres.create()
+    opened = at(postgres.url(name), "0009")
+    yield opened
+    opened.close()
+    postgres.drop(name)
+
+
+@contextmanager
+def migrating(store: Store) -> Iterator[threading.Thread]:
+    """Another process upgrades the database meanwhile."""
+    other = connect(str(store.engine.url))
+    thread = threading.Thread(target=migrate, args=[other])
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.join(30)
+        other.close()
+
+
+def waits_for_a_lock(store: Store) -> bool:
+    with store.read() as connection:
+        found = scalar(connection, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                       " AND wait_event_type = 'Lock'")  # fmt: skip
+    return bool(found)
+
+
+def test_what_an_older_process_writes_while_others_migrate_is_migrated_or_refused(earlier: Store) -> None:
+    with ExitStack() as stack:
+        with earlier.write(migrates=True) as writing:
+            scalar(writing, "SELECT version_num FROM alembic_version")  # as same_schema does
+            writing.exec_driver_sql(NEW.format("ada"))
+            thread = stack.enter_context(migrating(earlier))
+            eventually(lambda: waits_for_a_lock(earlier))
+        with earlier.write(migrates=True) as late:
+            seen = scalar(late, "SELECT version_num FROM alembic_version")
+        thread.join(30)
+    assert seen in ("0009", HEAD)
+    with earlier.read() as connection:
+        assert current(connection) == HEAD
+        assert scalar(connection, "SELECT number FROM scim_count") == 1
+
+
+def test_a_migration_gives_way_to_a_run_that_reads_in_one_transaction_and_writes_in_another(
+    earlier: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run would wait for the migration, the migration for the run, and no database sees that."""
+    monkeypatch.setattr(migrations, "LOCK_SECONDS", 0.2)
+    with migrating(earlier) as thread, earlier.read() as reading:
+        scalar(reading, "SELECT count(*) FROM mirror_user")
+        eventually(lambda: waits_for_a_lock(earlier) or not thread.is_alive())
+        for _ in range(3):
+            with earlier.write(migrates=True) as writing:
+                scalar(writing, "SELECT version_num FROM alembic_version")
+                writing.exec_driver_sql("UPDATE mirror_user SET scoped = TRUE")
+        assert thread.is_alive()
+    with earlier.read() as connection:
+        assert current(connection) == HEAD

@@ -201,12 +201,12 @@ class Interrupted(Store):
         self.left, self._tell = number, tell
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, migrates: bool = False) -> Iterator[Connection]:
         """As ever, and what is told before."""
         self.left -= 1
         if self.left == 0:
             self._tell()
-        with super().write() as connection:
+        with super().write(migrates=migrates) as connection:
             yield connection
 
 
