@@ -12,7 +12,7 @@ from reconciler.plan import KINDS, Action, Cluster, Step
 from reconciler.policy import Policy
 from reconciler.report import ActionRow, Cause, Counts, Report
 from reconciler.sync import Mode
-from store import mappings, policies
+from store import killed, mappings, policies
 from store.apply import Batch, apply_batch
 from store.database import Store, bulk, rows, scalar
 from store.decisions import action_of, held_digests, superseded
@@ -20,7 +20,7 @@ from store.gauges import tallied
 from store.history import opened
 from store.leases import Held
 from store.mirror import directory_row, lock_directory
-from store.totals import add_killed, add_up
+from store.totals import add_up
 
 BATCH = 1000  # actions in one transaction
 CAUSES = 100  # clusters that a report names
@@ -55,15 +55,7 @@ class RunTasks:
         with self._store.write() as connection:
             directory_row(connection, self._policy.directory)
             lock_directory(connection, self._policy.directory)
-            sql = "SELECT id FROM run WHERE directory = :d AND state = 'running'"
-            left = rows(connection, sql, d=self._policy.directory)
-            for (killed,) in left:
-                tallied(connection, killed, self._now())
-            add_killed(connection, self._policy.directory, len(left))
-            connection.execute(
-                text("UPDATE run SET state = 'failed', ended = :now WHERE directory = :d AND state = 'running'"),
-                {"d": self._policy.directory, "now": self._now()},
-            )
+            killed.close(connection, report.directory, killed.left_running(connection, report.directory), self._now())
             connection.execute(
                 text(
                     "INSERT INTO run (id, workspace, directory, state, began, report)"
@@ -306,13 +298,13 @@ def reports(
 
 
 def _report(row: Any) -> Report:
-    """A run that was killed has no report of its end: the next run of its directory closed it as failed."""
+    """A run that was killed has no report of its end: others closed it as failed (killed.py)."""
     body, state, ended = row
     report: Report = msgspec.json.decode(body, type=Report)
     if report.state == state:
         return report
     error = {"code": "killed", "message": "the run ended without a report", "where": f"run {report.run}",
-             "fix": "nothing was lost: the next run finished the work"}  # fmt: skip
+             "fix": "nothing was lost: the next run of the directory finishes its work"}  # fmt: skip
     return msgspec.structs.replace(report, state=state, ended=ended, error=error)
 
 

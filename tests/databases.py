@@ -32,13 +32,18 @@ class Postgres:
     """A running server, with one migrated database that tests share one after the other."""
 
     def __init__(self, folder: str, server: Any) -> None:
-        self._folder, self._server = folder, server  # the folder holds the socket
+        self.folder, self._server = folder, server  # the folder holds the socket
         self._numbers = itertools.count(1)
         self._admin = self._connected()
 
     def url(self, database: str) -> str:
         """The URL of a database on this server, as [store] url takes it."""
-        return f"postgresql+psycopg://postgres@/{database}?host={self._folder}"
+        return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
+
+    @property
+    def programs(self) -> Path:
+        """The folder of pg_dump and its like, of the server's version."""
+        return Path(self._server.bin_path)
 
     def create(self) -> str:
         """A new, empty database; its name."""
@@ -75,12 +80,12 @@ class Postgres:
         )  # fmt: skip
 
     def _connected(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(f"host={self._folder} user=postgres dbname=postgres", autocommit=True)
+        return psycopg.connect(f"host={self.folder} user=postgres dbname=postgres", autocommit=True)
 
     def empty(self) -> None:
         """Takes everything out of the shared database, whoever a failed test left connected to it."""
         self.disconnect()
-        with psycopg.connect(f"host={self._folder} user=postgres dbname={SHARED}", autocommit=True) as connection:
+        with psycopg.connect(f"host={self.folder} user=postgres dbname={SHARED}", autocommit=True) as connection:
             for name in SQLModel.metadata.tables:
                 connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
 

@@ -1,4 +1,5 @@
-"""That this process is there: it says so every few seconds, and puts back what processes had that are not any more."""
+"""That this process is there: it says so every few seconds, puts back what processes had that are not any more, and
+closes the runs that they left open."""
 
 import asyncio
 import logging
@@ -14,6 +15,7 @@ from rosterd.daemon.trouble import Trouble
 from rosterd.logs import logger
 from rosterd.ports import new_run, now
 from store.database import Store
+from store.killed import closed_dead
 from store.leases import stamp
 from store.wishes import ASKED, MOST_TRIES, Wish, forget, recover
 from store.workers import BEAT, BEATS, bury, enter, leave, living
@@ -76,6 +78,9 @@ class Presence:
         found = recover(self._store, alive, moment, under_way=self._under_way)
         for wish in found:
             _taken_over(wish)
+        for run, directory, workspace in closed_dead(self._store, moment):
+            said = f"{directory}: run {run} ended without a report, and is closed as failed"
+            log.warning("run_closed", message=said, run=run, directory=directory, workspace=workspace)
         if found:
             self._recovered(found)
         self._beat()

@@ -35,6 +35,7 @@ class Process:
 
     popen: "subprocess.Popen[str]"
     lines: list[str] = field(default_factory=list)
+    said: dict[str, Any] = field(default_factory=dict)  # once it is there: where it listens
 
     def __post_init__(self) -> None:
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -81,7 +82,7 @@ class Fleet:
             assert each.popen.stdout is not None
             line = each.popen.stdout.readline()
             assert line, each.log
-            json.loads(line)
+            each.said = json.loads(line)
         return made
 
     def ask(self, directory: str) -> Ticket:
