@@ -71,7 +71,7 @@ class Place:
     def _program(self, name: str, *words: str) -> None:
         assert self._server is not None
         where = ["--host", self._server.folder, "--username", "postgres"]
-        command = [self._server.programs / name, *where, *words]
+        command = [str(self._server.programs / name), *where, *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, "")
 

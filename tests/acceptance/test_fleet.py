@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rosterd.simulators import Simulator, World
+from store.wishes import MOST_TRIES
 from tests.acceptance.command import rehearsal
 from tests.acceptance.daemon import eventually
 from tests.acceptance.fleet import Fleet, fleet
@@ -63,6 +64,24 @@ def test_who_is_killed_is_noticed_and_the_run_is_taken_over(tmp_path: Path, post
         assert active(acme, "acme") == active(acme, "beta") == people(okta)
         assert acme.overlapping() == []
         eventually(lambda: not acme.rows("SELECT 1 FROM procrastinate_jobs"))
+
+
+def test_what_is_given_up_is_shown_as_killed_and_not_as_running(tmp_path: Path, postgres: Postgres) -> None:
+    with company() as okta, fleet(tmp_path, postgres, {"acme-1": slowly(okta)}) as acme:
+        acme.start("worker", "worker")
+        ticket = acme.ask("acme-1")
+        killed = acme.running(ticket)
+        eventually(lambda: acme.runs("acme-1"))
+        with acme.store.write() as connection:  # four workers died before
+            connection.exec_driver_sql(f"UPDATE wish SET tries = {MOST_TRIES - 1}")
+        killed.send(signal.SIGKILL)
+        killed.end()
+        acme.done(ticket)
+        assert acme.wish(ticket).state == "lost"
+        ((run, _),) = acme.runs("acme-1")
+        eventually(lambda: acme.runs("acme-1") == [(run, "failed")])
+        (reported,) = acme.rehearsal.here("reports", "--json").json
+        assert (reported["run"], reported["error"]["code"]) == (run, "killed")
 
 
 def test_who_is_stopped_and_wakes_after_its_lease_writes_nothing_any_more(tmp_path: Path, postgres: Postgres) -> None:
