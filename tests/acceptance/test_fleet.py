@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from rosterd.simulators import Simulator, World
 from store.wishes import MOST_TRIES
@@ -73,7 +74,7 @@ def test_what_is_given_up_is_shown_as_killed_and_not_as_running(tmp_path: Path, 
         killed = acme.running(ticket)
         eventually(lambda: acme.runs("acme-1"))
         with acme.store.write() as connection:  # four workers died before
-            connection.exec_driver_sql(f"UPDATE wish SET tries = {MOST_TRIES - 1}")
+            connection.execute(text("UPDATE wish SET tries = :tries"), {"tries": MOST_TRIES - 1})
         killed.send(signal.SIGKILL)
         killed.end()
         acme.done(ticket)

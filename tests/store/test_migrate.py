@@ -93,7 +93,7 @@ BEFORE_LEAVING = """
 
 
 def test_who_was_off_before_that_had_a_beginning_is_timed_from_when_the_mirror_had_it(empty: Store) -> None:
-    with empty.write() as connection:
+    with empty.write(migrates=True) as connection:
         upgrade(connection, "0011")
         for statement in BEFORE_LEAVING.split(";"):
             connection.exec_driver_sql(statement)
