@@ -25,15 +25,19 @@ from prometheus_client.registry import Collector
 
 from reconciler.audit import CODES
 from reconciler.errors import StoreError
+from reconciler.plan import KINDS
 from rosterd.ports import now
 from rosterd.settings.model import Settings
 from store.database import HEAD, Store
 from store.measured import Measured, measured
-from store.totals import BUCKETS, SINCE, Latencies, Totals
+from store.totals import BUCKETS, KILLED, SINCE, Latencies, Totals
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FRESH = 5.0  # seconds for which what the store said is shown again
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+# What has not happened yet is a zero: of a counter that begins with 1, Prometheus sees no increase.
+ENDED = ("succeeded", "partial", "held", "blocked", "failed", KILLED)
+BECAME = ("applied", "failed", "held", "skipped")
 STATES = ("healthy", "short", "failing", "quarantined", "paused", "never")
 
 
@@ -83,12 +87,14 @@ def of_runs(totals: Iterable[Totals]) -> Iterator[Metric]:
     """What runs added up to, over all directories."""
     listed = list(totals)
     runs = CounterMetricFamily("rosterd_runs", "Runs that ended, by state; killed: without a report.", labels=["state"])
-    for state, number in sorted(_summed(each.runs for each in listed).items()):
+    ended = dict.fromkeys(ENDED, 0) | _summed(each.runs for each in listed)
+    for state, number in sorted(ended.items()):
         runs.add_metric([state], number)
     actions = CounterMetricFamily("rosterd_actions", "Actions of runs, by kind and what became of them.",
                                   labels=["kind", "state"])  # fmt: skip
-    for kind in sorted({kind for each in listed for kind in each.actions}):
-        for state, number in sorted(_summed(each.actions.get(kind, {}) for each in listed).items()):
+    for kind in sorted({*KINDS, *(kind for each in listed for kind in each.actions)}):
+        became = dict.fromkeys(BECAME, 0) | _summed(each.actions.get(kind, {}) for each in listed)
+        for state, number in sorted(became.items()):
             actions.add_metric([kind, state], number)
     failures = CounterMetricFamily("rosterd_run_failures", "Runs that failed, by the code of their error.",
                                    labels=["code"])  # fmt: skip
@@ -135,9 +141,12 @@ def of_directories(found: Measured, intervals: Mapping[str, float], moment: str)
     states = GaugeMetricFamily("rosterd_directories", "Directories, by how reading them goes.", labels=["state"])
     for state in STATES:
         states.add_metric([state], in_state.count(state))
-    ages = {name: _between(each.complete_at, moment) for name, each in readings.items() if each.complete_at}
     yield states
-    yield _by_directory("complete_age_seconds", "Since a directory was last read whole.", ages)
+    yield _by_directory(
+        "complete_age_seconds",
+        "Since a directory was last read whole; of one that never was, since something is wrong with it.",
+        {name: _between(begin, moment) for name in intervals if (begin := _whole(found, name))},
+    )
     yield _by_directory("interval_seconds", "In which time a directory is to be read whole.", intervals)
     failures = {name: each.failures for name, each in readings.items()}
     yield _by_directory("failures", "Reads of a directory that failed, in a row.", failures)
@@ -151,7 +160,16 @@ def of_directories(found: Measured, intervals: Mapping[str, float], moment: str)
     yield _by_directory("held_groups", "Groups of actions that a guard holds: of one kind and evidence.", groups)
     yield _audits({name: each for name, each in found.totals.items() if name in intervals})
     ends = {name: _between(moment, end) for name, end in found.token_ends.items() if name in intervals}
-    yield _by_directory("token_expiry_seconds", "Until the last valid SCIM token of a directory ends.", ends)
+    yield _by_directory(
+        "token_expiry_seconds", "Until the last SCIM token of a directory ends; negative: it did.", ends
+    )
+
+
+def _whole(found: Measured, directory: str) -> str:
+    """When it was last read whole; else since when that does not work."""
+    reading, totals = found.readings.get(directory), found.totals.get(directory)
+    tried = "" if reading is None else reading.complete_at or reading.since
+    return tried or ("" if totals is None else totals.wrong_since)
 
 
 def _audits(totals: Mapping[str, Totals]) -> Metric:

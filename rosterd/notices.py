@@ -20,7 +20,7 @@ SOON = timedelta(days=14)  # before a token ends
 def notices(store: Store, known: Container[str], now: str) -> list[Notice]:
     """All that is so and is not `known` by its key."""
     with store.read() as connection:
-        state = State(connection, now)
+        state = State(connection)
     found = [each for each in state.notices(now) if each.key not in known]
     # A recovery is news for whoever knew of the failure.
     heard = [each for each in found if each.event != "recovered" or _failure(each.key) in known]
@@ -34,11 +34,11 @@ def _failure(key: str) -> str:
 class State:
     """What notices are made of, at one moment."""
 
-    def __init__(self, connection: Connection, now: str) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._totals = totals_in(connection)
         self._held = held_in(connection)
         self._readings = readings_in(connection)
-        self._ends = token_ends_in(connection, now)
+        self._ends = token_ends_in(connection)
 
     def notices(self, now: str) -> Iterator[Notice]:
         """Everything, as if nobody knew of anything."""
@@ -105,6 +105,9 @@ def _of_reading(directory: str, workspace: str, reading: Reading, now: str) -> I
 def _of_token(directory: str, workspace: str, ends: str, now: str) -> Notice:
     sentence = f"{directory}: its last token ends on {_spoken(ends)}; then its client is refused"
     command = f"rosterd token rotate {directory}"
+    if ends <= now:
+        sentence = f"{directory}: its last token ended on {_spoken(ends)}; its client is refused"
+        command = f"rosterd token create {directory}"
     return Notice(f"token_expiring:{directory}:{ends}", "token_expiring", directory, workspace, sentence, command, now)
 
 

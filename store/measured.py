@@ -66,7 +66,7 @@ def measured(store: Store, now: str) -> Measured:
                     connection, "SELECT code, sum(count) FROM scim_leniency GROUP BY code ORDER BY code"
                 )
             ),
-            token_ends=token_ends_in(connection, now),
+            token_ends=token_ends_in(connection),
             database_bytes=_size(connection, sqlite=store.sqlite),
         )
 
@@ -96,15 +96,11 @@ def readings_in(connection: Connection) -> dict[str, Reading]:
     return {row[0]: Reading(*row[1:]) for row in found}
 
 
-def token_ends_in(connection: Connection, now: str) -> dict[str, str]:
-    """When the last valid token of each directory ends, of those whose last one ends at all."""
-    found = rows(
-        connection,
-        "SELECT directory, max(coalesce(expires, '9')) FROM token WHERE revoked IS NULL"
-        " AND (expires IS NULL OR expires > :now) GROUP BY directory",
-        now=now,
-    )
-    return {directory: ends for directory, ends in found if ends != "9"}
+def token_ends_in(connection: Connection) -> dict[str, str]:
+    """When the last token of each directory ends or ended, of those whose last one ends at all. One that was revoked is
+    none: somebody wanted that."""
+    sql = "SELECT directory, max(coalesce(expires, '9')) FROM token WHERE revoked IS NULL GROUP BY directory"
+    return {directory: ends for directory, ends in rows(connection, sql) if ends != "9"}
 
 
 def _queue(connection: Connection, now: str) -> tuple[int, int, float]:

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reconciler.audit import CODES
 from reconciler.errors import StoreError
+from reconciler.plan import KINDS
 from reconciler.policy import Limit
 from reconciler.report import Audited, Complete, Counts, Report
 from rosterd import metrics as module
@@ -64,6 +65,35 @@ def test_a_restart_and_a_second_process_show_the_same(store: Store) -> None:
     assert counted.items() <= other.items()
 
 
+def test_what_has_not_happened_yet_is_a_zero(store: Store) -> None:
+    """Of a counter that begins with 1 Prometheus sees no increase: the first failure there ever was would be none."""
+    found = shown(Metrics(store, dict))
+    assert {kind: found["rosterd_actions_total", kind, "failed"] for kind in KINDS} == dict.fromkeys(KINDS, 0)
+    assert found["rosterd_runs_total", "killed"] == found["rosterd_runs_total", "failed"] == 0
+
+
+WRONG = Totals(wrong_since="2026-11-28T09:00:00.000Z")
+NEW = Totals()
+
+
+@pytest.mark.parametrize(
+    ("reading", "totals", "hours"),
+    [
+        (Reading("healthy", 0, "2026-11-28T11:00:00.000Z"), NEW, 1),
+        (Reading("failing", 3, "2026-11-28T11:00:00.000Z", "2026-11-28T11:30:00.000Z"), WRONG, 1),
+        (Reading("short", 0, None, "2026-11-28T10:00:00.000Z"), NEW, 2), (None, WRONG, 3), (None, NEW, None),
+    ],
+)  # fmt: skip
+def test_a_directory_that_was_never_read_whole_is_as_old_as_what_is_wrong_with_it(
+    reading: Reading | None, totals: Totals, hours: int | None
+) -> None:
+    """It had no age, and so no alert."""
+    found = measured_with({"acme": reading} if reading else {}, {"acme": totals})
+    ages = [sample.value for family in of_directories(found, {"acme": 60.0}, NOON) for sample in family.samples
+            if sample.name == "rosterd_directory_complete_age_seconds"]  # fmt: skip
+    assert ages == ([] if hours is None else [hours * 3600])
+
+
 def test_what_is_not_configured_any_more_is_no_series_that_alerts() -> None:
     found = measured_with({"old": Reading("failing", 7, NOON), "acme": Reading("healthy", 0, NOON)})
     samples = [sample for family in of_directories(found, {"acme": 60.0}, NOON) for sample in family.samples]
@@ -104,8 +134,8 @@ def test_what_the_last_audit_found_is_a_number_of_each_kind(
     assert counted == expected
 
 
-def measured_with(readings: dict[str, Reading]) -> Measured:
-    return Measured({}, (), readings, {}, 0.0, {}, (), {}, 0)
+def measured_with(readings: dict[str, Reading], totals: dict[str, Totals] | None = None) -> Measured:
+    return Measured(totals or {}, (), readings, {}, 0.0, {}, (), {}, 0)
 
 
 def test_the_store_is_asked_once_in_a_while_however_many_scrape(
@@ -188,7 +218,7 @@ def test_a_thousand_directories_are_a_bounded_number_of_series() -> None:
     samples = [s for family in of_directories(found, dict.fromkeys(names, 900.0), NOON) for s in family.samples]
     assert len(samples) <= 1000 * 6 + 10
     totals = [msgspec.convert({"failures": {"unavailable": 1}, "runs": {"blocked": 1}}, Totals) for _ in names]
-    assert len([s for family in of_runs(totals) for s in family.samples]) < 80
+    assert len([s for family in of_runs(totals) for s in family.samples]) < 120
 
 
 def test_measuring_is_what_the_collector_asks(store: Store) -> None:

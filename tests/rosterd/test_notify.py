@@ -167,6 +167,18 @@ def test_a_quarantined_directory_and_a_token_that_ends(
     assert f"rosterd token rotate {DIRECTORY}" in text
 
 
+def test_a_token_that_has_ended_is_told_as_one(store: Store, tmp_path: Path, webhook: Webhook, clock: Clock) -> None:
+    """It was not looked at any more once it had ended: nobody who began to listen later was told."""
+    with store.write() as connection:
+        keep_token(connection, Token("t1", DIRECTORY, "", NOON, expires=stamp(clock.moment - timedelta(days=1))))
+    with telling(store, tmp_path, clock) as notifier:
+        notifier.look()
+        notifier.look()
+    (text,) = webhook.texts
+    assert "its last token ended on" in text
+    assert f"rosterd token create {DIRECTORY}" in text
+
+
 @pytest.mark.parametrize(
     "more",
     ['on = ["recovered"]', 'directories = ["other"]', 'workspaces = ["other"]'],

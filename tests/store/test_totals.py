@@ -321,7 +321,7 @@ def test_the_last_token_of_a_directory_is_the_one_that_counts(store: Store) -> N
             token("d1", "revoked", "2026-12-01", NOW),
         ):  # fmt: skip
             keep_token(connection, each)
-    assert measured(store, NOW).token_ends == {"ends": "2026-12-08"}
+    assert measured(store, NOW).token_ends == {"ends": "2026-12-08", "over": "2026-11-01"}
 
 
 def test_an_empty_store_is_measured(store: Store) -> None:
