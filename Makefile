@@ -21,8 +21,10 @@ types: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports
 
+# Four processes on two cores too: much of the time a test waits for a daemon, a deadline or the database. And images set
+# PYTHONDONTWRITEBYTECODE to stay small: each of hundreds of processes would compile the whole program for itself.
 unit: $(READY)
-	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 # About an hour of one core; WHAT="policy roles" tries these modules of reconciler/ again. mutmut is fetched for this only.
 mutants: $(READY)
