@@ -9,6 +9,7 @@ from reconciler.errors import RunError
 from reconciler.report import Report
 from reconciler.sync import Progress
 from rosterd.daemon.queue import LOOK, Queue
+from rosterd.policies import turn_of
 from rosterd.ports import now
 from rosterd.settings.model import DirectorySettings
 from store.database import Store
@@ -42,7 +43,7 @@ def daemons(store: Store) -> list[Worker]:
 def ask_for(store: Store, directories: Sequence[DirectorySettings], *, verify: bool) -> list[Ticket]:
     """Asks for runs of directories, in one go."""
     by = f"{_user()}@{os.uname().nodename}"
-    return Queue(store).ask_all([Ask(each.workspace, each.id, "manual", verify, by) for each in directories])
+    return Queue(store).ask_all([Ask(turn_of(each), each.id, "manual", verify, by) for each in directories])
 
 
 def follow(store: Store, ticket: Ticket, directory: str, progress: Progress) -> Report:

@@ -151,6 +151,15 @@ def test_the_daemon_audits_on_schedule_over_postgresql(tmp_path: Path, postgres_
         assert "audit of acme-scim: 6 differences" in shown.out
 
 
+def test_a_sync_of_the_one_that_audits_is_the_daemons_audit(tmp_path: Path) -> None:
+    with audited(tmp_path, "okta") as acme, serving(acme):
+        lost = lose(acme.world("okta"))
+        result = acme.here("sync", "acme-okta", "--json")
+        assert result.code == 0, result.err
+        assert result.json["trigger"] == "manual"
+        assert sum(result.json["audit"]["counts"].values()) == len(lost)
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [
