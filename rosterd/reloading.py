@@ -31,15 +31,19 @@ class Reloading:
         self._started = daemon.settings
         self._alone = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def soon(self) -> None:
         """Reads it again; what is wrong goes to the log."""
+        if self._closed:
+            return
         task = asyncio.create_task(self._logged())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def close(self) -> None:
         """Follows nothing more."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
 

@@ -49,11 +49,12 @@ def address_of(sock: socket.socket) -> str:
 
 
 async def serve(
-    settings: Settings, store: Store, sock: socket.socket, listening: Callable[[], None], *, work: bool = True
-) -> None:
+    settings: Settings, store: Store, sock: socket.socket, listening: Callable[[], None], *, work: bool = True,
+    again: threading.Event,
+) -> None:  # fmt: skip
     """Serves until SIGTERM or SIGINT; then it stops accepting, answers what is under way, lets runs end or hands them
     over, and returns. A second signal ends the process at once. `listening` is called when requests are answered.
-    Without `work`, runs are left to other processes."""
+    Without `work`, runs are left to other processes. `again`: SIGHUP came since these settings were read."""
     daemon = await asyncio.to_thread(Daemon, settings, store, Part(works=work))
     telling = Telling(settings, store, address_of(sock), daemon.woken)
     state = State(store, daemon)
@@ -67,6 +68,8 @@ async def serve(
     ends = _signals(reloading)
     _warn(sock)
     await daemon.start()
+    if again.is_set():
+        reloading.soon()
     serving = asyncio.create_task(server.serve([sock]))
     telling.start()
     outgoing.start()
@@ -82,6 +85,7 @@ async def serve(
         server.end()
         reloading.close()
         await asyncio.gather(serving, daemon.stop())
+        await daemon.close()
         await telling.close()
         await outgoing.close()
     _end_of(upgraded)
@@ -98,13 +102,16 @@ def _operators(daemon: Daemon, store: Store, reloading: Reloading, stop: threadi
     return api(outside, StoredTokens(finder(store)), note)
 
 
-async def work(settings: Settings, store: Store, ready: Callable[[], None]) -> None:
-    """Runs directories, and nothing else, until SIGTERM or SIGINT; `ready` is called when it does."""
+async def work(settings: Settings, store: Store, ready: Callable[[], None], *, again: threading.Event) -> None:
+    """Runs directories, and nothing else, until SIGTERM or SIGINT; `ready` is called when it does, and `again` is as
+    for `serve`."""
     daemon = await asyncio.to_thread(Daemon, settings, store, Part(asks=False))
     outgoing = Outgoing(settings, store, daemon)
     reloading = Reloading(daemon, lambda _: None, listens=False)
     ends = _signals(reloading)
     await daemon.start()
+    if again.is_set():
+        reloading.soon()
     outgoing.start()
     upgraded = asyncio.create_task(other_schema(store))
     try:
@@ -164,6 +171,13 @@ def _watching(settings: Settings, metrics: Metrics) -> list[BaseRoute]:
     secret = settings.http.metrics_token
     token = None if secret is None or settings.http.metrics != "token" else secret.reveal()
     return [route(metrics.text, CONTENT_TYPE, token)]
+
+
+def hung_up() -> threading.Event:
+    """Set by SIGHUP, which from now on ends nothing: call it before the configuration is read."""
+    came = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: came.set())
+    return came
 
 
 def _signals(reloading: Reloading) -> asyncio.Event:

@@ -147,7 +147,7 @@ def _join(connection: Connection, waiting: Wish, asked: Ask) -> None:
             "by": asked.by if higher else waiting.asked_by,
             "not_before": "" if by_hand else max(asked.not_before, waiting.not_before),
             "tries": max(asked.tries, 0 if anew else waiting.tries),
-            "w": asked.workspace,
+            "w": waiting.workspace if asked.tries else asked.workspace,  # a further try knows nothing newer
             "id": waiting.id,
         },
     )
@@ -265,7 +265,7 @@ def _put_back(
         },
     )  # fmt: skip
     if other and done.rowcount == 1:
-        again = Ask(wish.workspace, wish.directory, wish.trigger, wish.verify, wish.asked_by, not_before, tries)
+        again = Ask(found[0].workspace, wish.directory, wish.trigger, wish.verify, wish.asked_by, not_before, tries)
         _join(connection, _wish(found[0]), again)
         if error:
             connection.execute(

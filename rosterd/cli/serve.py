@@ -1,6 +1,7 @@
 """`serve`: the daemon, in the foreground."""
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,11 +40,12 @@ def serve(context: typer.Context, no_work: NoWork = False, as_json: Json = False
     """
     from rosterd import logs
     from rosterd.http.server import bind
-    from rosterd.serving import address_of
+    from rosterd.serving import address_of, hung_up
     from rosterd.serving import serve as run
     from rosterd.settings import split_listen
     from rosterd.wiring import require_secrets
 
+    again = hung_up()
     settings = settings_of(context)
     if not settings.directory:
         raise NothingToServe(
@@ -57,7 +59,8 @@ def serve(context: typer.Context, no_work: NoWork = False, as_json: Json = False
     logs.follow(settings)
     with opened(settings) as store, bind(*split_listen(settings.http.listen)) as sock:
         address = address_of(sock)
-        asyncio.run(run(settings, store, sock, lambda: _announce(settings, address, as_json=as_json), work=not no_work))
+        ready = partial(_announce, settings, address, as_json=as_json)
+        asyncio.run(run(settings, store, sock, ready, work=not no_work, again=again))
 
 
 def worker(context: typer.Context, as_json: Json = False) -> None:
@@ -74,9 +77,10 @@ def worker(context: typer.Context, as_json: Json = False) -> None:
       ROSTERD_STORE__URL=postgresql+psycopg://rosterd@db/rosterd rosterd worker
     """
     from rosterd import logs
-    from rosterd.serving import work
+    from rosterd.serving import hung_up, work
     from rosterd.wiring import require_secrets
 
+    again = hung_up()
     settings = settings_of(context)
     _shared(settings)
     require_secrets(settings, settings.directory)
@@ -89,7 +93,7 @@ def worker(context: typer.Context, as_json: Json = False) -> None:
             flush()
 
     with opened(settings) as store:
-        asyncio.run(work(settings, store, ready))
+        asyncio.run(work(settings, store, ready, again=again))
 
 
 def _shared(settings: "Settings") -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from reconciler.errors import RunError
 from reconciler.model import Frozen
 from reconciler.report import Report
+from rosterd.daemon.lasting import lasting
 from rosterd.daemon.performing import Performer
 from rosterd.daemon.presence import Presence
 from rosterd.daemon.pushes import Pushes
@@ -77,7 +78,7 @@ class Daemon:
         if self._part.works:
             self._workers.start(self._performer)
         if self._part.asks:
-            self._keeping = asyncio.create_task(self._schedule.keep())
+            self._keeping = asyncio.create_task(lasting("the schedule", self._schedule.keep))
             self._retention.start()
 
     def woken(self, directory: str) -> None:
@@ -105,10 +106,13 @@ class Daemon:
         """Ends within [daemon] stop_within and a little; what is not done by then waits in the store."""
         if self._keeping is not None:
             self._keeping.cancel()
-        await self._pushes.close()
         await self._retention.stop()
         if not await self._workers.stop(self.settings.daemon.stop_within.total_seconds()):
             log.warning("runs_left", message="some runs did not end in time: the next start finishes their work")
+
+    async def close(self) -> None:
+        """Asks for what was told last, for whoever runs it: call it when no request is under way any more."""
+        await self._pushes.close()
 
     def _begin(self) -> None:
         """Keeps the times of all directories; asks for those that are told and have something to do now."""

@@ -27,6 +27,7 @@ from store.wishes import Progress as Known
 
 log = logger("rosterd.daemon")
 
+MOST_ELSEWHERE = 8  # tries (four minutes) of what this process does not know, and another one may
 TOLD_EVERY = 0.5  # seconds between two writes of a run's progress
 
 Run = Callable[[Wish, Progress, threading.Event], Report]
@@ -34,6 +35,12 @@ Run = Callable[[Wish, Progress, threading.Event], Report]
 asyncio.CancelledError."""
 Ended = Callable[[Wish, Report], None]
 """Told about each report, in the thread of its run."""
+
+
+class NotConfigured(RunError):
+    """Somebody asked for a directory that this daemon's configuration does not have."""
+
+    code = "not_configured"
 
 
 class Performer:
@@ -90,6 +97,10 @@ class Performer:
             self._until_kept(stop, lambda: finish(self._store, wish, now(), error))
             return
         tries = wish.tries + 1
+        if error["code"] == NotConfigured.code and tries > MOST_ELSEWHERE:
+            log.warning("not_run", message=f"{wish.directory}: it is not asked for again: {said}", code=error["code"])
+            self._until_kept(stop, lambda: finish(self._store, wish, now(), error))
+            return
         wait = back_off(tries)
         times = f"for the {tries}. time in a row; again in {wait:.3g} s"
         log.error(

@@ -56,12 +56,19 @@ class Pushes:
             lane.task = asyncio.create_task(self._drive(lane))
 
     async def close(self) -> None:
-        """Asks no more."""
+        """Asks at once for what was told and waited for more. Other processes may be there to run it, and who starts
+        later looks for what is not done."""
         self._closed = True
         tasks = [lane.task for lane in self._lanes.values() if lane.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        left = [_wanted(lane) for lane in self._lanes.values() if lane.wakes is not None]
+        try:
+            await asyncio.to_thread(self._queue.ask_all, left)
+        except StoreError as error:
+            said = f"what was told last is done after the next start of a serving process: {error}"
+            log.warning("store_refused", message=said, code=error.code)
 
     async def _drive(self, lane: Lane) -> None:
         try:
@@ -97,7 +104,7 @@ class Pushes:
             await asyncio.sleep(wait)
 
     def _ask(self, lane: Lane) -> str:
-        return self._queue.ask(Ask(lane.workspace, lane.directory, "push", by="scim")).id
+        return self._queue.ask(_wanted(lane)).id
 
     async def _later(self, lane: Lane, error: StoreError) -> None:
         lane.refused += 1
@@ -107,6 +114,10 @@ class Pushes:
         now = self._clock()
         lane.wakes = lane.wakes or Wakes(now, now)
         await asyncio.sleep(wait)
+
+
+def _wanted(lane: Lane) -> Ask:
+    return Ask(lane.workspace, lane.directory, "push", by="scim")
 
 
 def _took(wish: Wish | None) -> float:

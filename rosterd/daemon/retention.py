@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from reconciler.errors import StoreError
+from rosterd.daemon.lasting import lasting
 from rosterd.logs import logger
 from rosterd.policies import watched
 from rosterd.settings.model import Settings
@@ -49,7 +50,7 @@ class Retention:
 
     def start(self) -> None:
         """Begins to look whether it is time."""
-        self._keeping = asyncio.create_task(self._keep())
+        self._keeping = asyncio.create_task(lasting("retention", self._keep))
 
     async def stop(self) -> None:
         """Ends after the transaction that is under way."""

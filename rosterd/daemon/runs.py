@@ -5,10 +5,9 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from reconciler.errors import RunError
 from reconciler.report import Report
 from reconciler.sync import Progress
-from rosterd.daemon.performing import Run
+from rosterd.daemon.performing import NotConfigured, Run
 from rosterd.policies import turn_of
 from rosterd.settings.model import Settings
 from rosterd.wiring import run_directory
@@ -16,12 +15,6 @@ from store.database import Store
 from store.wishes import Wish
 
 LOOK = 0.25  # seconds between two looks at whether to stop, while a run waits for its directory
-
-
-class NotConfigured(RunError):
-    """Somebody asked for a directory that this daemon's configuration does not have."""
-
-    code = "not_configured"
 
 
 def runs(settings: Callable[[], Settings], store: Store) -> Run:

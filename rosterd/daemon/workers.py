@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from reconciler.errors import StoreError
+from rosterd.daemon.lasting import lasting
 from rosterd.daemon.pace import STORE_AGAIN
 from rosterd.daemon.performing import Performer
 from rosterd.daemon.presence import Presence
@@ -99,9 +100,9 @@ class Workers:
         """Begins to look for work."""
         self._loop = asyncio.get_running_loop()
         self._tasks = [
-            asyncio.create_task(self._work(performer)),
-            asyncio.create_task(self._presence.keep()),
-            asyncio.create_task(self._claims.listen(self.announced)),
+            asyncio.create_task(lasting("claiming", lambda: self._work(performer))),
+            asyncio.create_task(lasting("the sign of life", self._presence.keep)),
+            asyncio.create_task(lasting("listening", lambda: self._claims.listen(self.announced))),
         ]
 
     def announced(self, _ids: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ import resource
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,41 @@ def test_directories_come_and_go_while_it_runs_and_connections_stay(tmp_path: Pa
         eventually(lambda: "p3@acme.example" in acme.roster())
         assert "p2@acme.example" in acme.roster()
         assert daemon.stop().code == 0
+
+
+def test_a_reload_that_comes_before_it_listens_is_made_and_one_that_comes_while_it_stops_is_not(tmp_path: Path) -> None:
+    """SIGHUP ended the process while the database was opened, and systemd takes that for a good end."""
+    acme = told(tmp_path)
+    assert acme.here("reports").code == 0  # makes the file
+    locked = sqlite3.connect(acme.database, isolation_level=None)
+    locked.execute("BEGIN IMMEDIATE")
+    process = acme.start("serve", "--json")
+    try:
+        eventually(lambda: _handles(process.pid, signal.SIGHUP))
+        first = acme.file.read_text(encoding="utf-8")
+        time.sleep(0.5)  # it has read the file, and waits for the lock
+        acme.file.write_text(first + SCIM.format(id="later", workspace="acme", more=""), encoding="utf-8")
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+        locked.execute("ROLLBACK")
+        assert process.stdout is not None
+        assert "acme-scim" in process.stdout.readline()
+        said = process.stderr
+        assert said is not None
+        eventually(lambda: "directory later is new" in said.readline())
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGHUP)
+    finally:
+        locked.close()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+
+
+def _handles(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal (proc(5))."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def test_a_file_with_something_wrong_in_it_changes_nothing(tmp_path: Path) -> None:

@@ -209,6 +209,26 @@ def test_what_is_put_back_joins_what_came_meanwhile(store: Store) -> None:
     assert now_of(store, first).state == "done"
 
 
+def test_what_is_put_back_joins_what_came_of_another_workspace_meanwhile(store: Store) -> None:
+    """Configuration was read again, and has the directory feed another workspace."""
+    asked(store, "acme/okta", workspace="acme")
+    wish = taken(store)
+    asked(store, "acme/okta", workspace="beta")
+    assert put_back(store, wish, tries=wish.tries)
+    (waiting,) = open_wishes(store)
+    assert waiting.workspace == "beta"
+
+
+def test_a_further_try_joins_what_came_of_another_workspace_meanwhile(store: Store) -> None:
+    asked(store, "acme/okta", workspace="acme")
+    wish = taken(store)
+    asked(store, "acme/okta", workspace="beta")
+    error = {"code": "not_configured", "message": "no", "where": "", "fix": ""}
+    assert finish(store, wish, at(1), error, later=("w", Ask("acme", "acme/okta", "schedule", tries=1)))
+    (waiting,) = open_wishes(store)
+    assert (waiting.workspace, waiting.tries) == ("beta", 1)
+
+
 def test_what_dead_workers_ran_is_put_back_and_theirs_no_more(store: Store) -> None:
     asked(store, "acme/okta")
     asked(store, "beta/okta")

@@ -11,7 +11,7 @@ from reconciler.sync import Progress
 from rosterd.daemon import pace, pushes
 from rosterd.daemon.pushes import Pushes
 from store import Store
-from store.wishes import Ask, Ticket, Wish
+from store.wishes import Ask, Ticket, Wish, depths
 from tests.rosterd.daemon.parts import Parts, Runs, entered, living
 
 
@@ -83,3 +83,20 @@ def test_what_the_store_refuses_is_asked_again(store: Store, monkeypatch: pytest
         await parts.idle(lambda: bool(runs.began))
 
     assert pushing(store, runs, story).began == [("acme/scim", "push")]
+
+
+def test_what_was_told_last_is_asked_for_at_the_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other processes run it, and none of them starts: of a rolling update the new ones have started by then."""
+    monkeypatch.setattr(pace, "QUIET", 60.0)
+    monkeypatch.setattr(pace, "PATIENCE", 60.0)
+
+    async def live() -> None:
+        parts = Parts(store, Runs())
+        pushes = Pushes(store, parts.queue)
+        pushes.told("acme/scim", "acme")
+        await asyncio.sleep(0.05)
+        assert await asyncio.to_thread(depths, store) == {"waiting": 0, "running": 0}
+        await pushes.close()
+
+    asyncio.run(live())
+    assert depths(store) == {"waiting": 1, "running": 0}
