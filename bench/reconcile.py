@@ -41,8 +41,9 @@ from reconciler.model import (
     Wanted,
 )
 from reconciler.policy import Flap, Limit, Policy, RoleAxis, RoleSource, TeamMapping
+from reconciler.ports import Job
 from reconciler.report import Complete, Report, Transport
-from reconciler.sync import Job, sync
+from reconciler.sync import sync
 from rosterd.ports import RunPorts, lease
 from store import Store, open_store
 from store.staging import Staging

@@ -1,7 +1,7 @@
 """What a person decides about a run: which held changes go through, which are not to be made, what is taken back.
 
 Here are the rules, values in and values out: which planned actions were approved or refused, and what undoes an
-applied one. Driving a run that does it is sync.py (`approve`, `undo`).
+applied one. Driving a run that does it is decisions.py.
 """
 
 from collections.abc import Mapping

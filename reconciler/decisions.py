@@ -17,8 +17,9 @@ from reconciler.holders import with_stays
 from reconciler.match import Subject
 from reconciler.model import Member
 from reconciler.plan import Action, Tally
+from reconciler.ports import Job, Ports, Snapshot, Tasks
 from reconciler.report import Complete, Report
-from reconciler.sync import Job, Ports, Snapshot, Tasks, carry_out, plan
+from reconciler.sync import carry_out, plan
 from reconciler.watch import Watch
 
 

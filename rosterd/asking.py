@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 
 from reconciler.errors import RunError
+from reconciler.ports import Progress
 from reconciler.report import Report
-from reconciler.sync import Progress
 from rosterd.daemon.queue import LOOK, Queue
 from rosterd.policies import turn_of
 from rosterd.ports import now

@@ -14,8 +14,9 @@ from connectors.base import Connector
 from reconciler.audit import CODES, Finding, Tally, Terms, Verdict, compared, groups, mentioned, spoken, untold
 from reconciler.errors import DirectoryError, RunError
 from reconciler.policy import Policy, Scope, TeamMapping
+from reconciler.ports import Job, Progress
 from reconciler.report import Audited, Cause, Counts, Report
-from reconciler.sync import Job, Progress, finish, read
+from reconciler.sync import finish, read
 from reconciler.watch import Watch
 from rosterd.ports import RunPorts, lease, new_run, now, renewed
 from store.audit import Moment, Sides, called, current, generation, last_whole, read_by, told_by

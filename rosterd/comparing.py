@@ -16,8 +16,8 @@ from reconciler.match import Subject
 from reconciler.model import Wanted
 from reconciler.outcome import outcome
 from reconciler.policy import Policy
+from reconciler.ports import Progress
 from reconciler.report import Complete
-from reconciler.sync import Progress
 from rosterd.ports import Told, as_followed, now
 from store.database import Store
 from store.gauges import gauges

@@ -10,8 +10,8 @@ from hashlib import sha256
 
 from reconciler.decisions import approve, approve_undo, undo
 from reconciler.errors import RunError
+from reconciler.ports import Job, Progress
 from reconciler.report import Report
-from reconciler.sync import Job, Progress
 from rosterd.policies import policy_of
 from rosterd.ports import RunPorts, as_followed, lease, new_run, now
 from rosterd.settings import DirectorySettings, Settings, duration_text

@@ -1,4 +1,4 @@
-"""Wires a directory's connector and the store to the loop: the `Ports` that reconciler/sync.py drives."""
+"""Wires a directory's connector and the store to the loop: the `Ports` of reconciler/ports.py."""
 
 import asyncio
 import secrets
@@ -14,8 +14,9 @@ from reconciler.guard import Gauges
 from reconciler.health import Health, after, check_due
 from reconciler.model import Observation, Questions, Wanted
 from reconciler.policy import Policy
+from reconciler.ports import Absorber, Job, Mode, Progress, Source
 from reconciler.report import Report, Transport
-from reconciler.sync import Absorber, Job, Mode, Progress, Source, sync
+from reconciler.sync import sync
 from store.database import Store
 from store.gauges import gauges
 from store.health import health_of, keep_health

@@ -14,8 +14,8 @@ from reconciler.audit import Finding as AuditFinding
 from reconciler.errors import RunError
 from reconciler.health import age, sentence
 from reconciler.policy import TeamMapping
+from reconciler.ports import Progress
 from reconciler.report import Report
-from reconciler.sync import Progress
 from rosterd import heard
 from rosterd.auditing import audit
 from rosterd.comparing import compare

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 from reconciler.guard import Hold
 from reconciler.plan import KINDS, Action, Cluster, Step
 from reconciler.policy import Policy
+from reconciler.ports import Mode
 from reconciler.report import ActionRow, Cause, Counts, Report
-from reconciler.sync import Mode
 from store import killed, mappings, policies
 from store.apply import Batch, apply_batch
 from store.database import Store, bulk, rows, scalar

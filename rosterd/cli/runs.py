@@ -185,8 +185,8 @@ def _attempt(
     from msgspec.structs import replace
 
     from reconciler.errors import StoreError
+    from reconciler.ports import Mode
     from reconciler.report import Report
-    from reconciler.sync import Mode
     from rosterd.ports import now
     from store.health import health_of
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from reconciler.errors import RunError, StoreError
+from reconciler.ports import Progress
 from reconciler.report import Report
-from reconciler.sync import Progress
 from rosterd.daemon.pace import STORE_AGAIN, again, back_off
 from rosterd.daemon.queue import new_id
 from rosterd.daemon.trouble import Trouble

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from reconciler.ports import Progress
 from reconciler.report import Report
-from reconciler.sync import Progress
 from rosterd.daemon.performing import NotConfigured, Run
 from rosterd.policies import turn_of
 from rosterd.settings.model import Settings

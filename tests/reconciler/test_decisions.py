@@ -1,4 +1,4 @@
-"""Runs that a person asks for, driving the ports of test_sync.py: what is decided again, made, and taken back."""
+"""Runs that a person asks for, driving ports that remember: what is decided again, made, and taken back."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -12,10 +12,10 @@ from reconciler.match import Subject
 from reconciler.model import Member
 from reconciler.plan import Action
 from reconciler.policy import Limit
+from reconciler.ports import Job
 from reconciler.report import Report
-from reconciler.sync import Job
 from tests.builders import context, gone, member, policy, subject, suspended
-from tests.reconciler.test_sync import WHOLE, Ports
+from tests.reconciler.remembering import WHOLE, Ports
 
 LEAVER = subject("ada", user=gone("ada"), member=member("ada"))
 AWAY = subject("bob", user=suspended("bob"), member=member("bob"))

@@ -14,7 +14,7 @@ from reconciler.model import Questions
 from reconciler.policy import Flap, Limit
 from reconciler.report import Cause, Counts
 from tests.builders import context, gone, member, policy, subject, suspended
-from tests.reconciler.test_sync import LEAVER, Ports, run
+from tests.reconciler.remembering import LEAVER, Ports, run
 
 
 def test_the_report_says_whose_run_it_was_and_what_it_was_measured_against() -> None:

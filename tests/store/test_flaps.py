@@ -6,8 +6,8 @@ import pytest
 
 from reconciler.decisions import approve
 from reconciler.policy import Flap, Policy
+from reconciler.ports import Job
 from reconciler.report import Report
-from reconciler.sync import Job
 from rosterd.ports import RunPorts, lease
 from store import Store
 from store.decisions import EarlierRun, held_clusters, reject

@@ -4,8 +4,8 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
+from reconciler.ports import Progress
 from reconciler.report import Report
-from reconciler.sync import Progress
 from rosterd.daemon.performing import Performer
 from rosterd.daemon.presence import Presence
 from rosterd.daemon.queue import Queue

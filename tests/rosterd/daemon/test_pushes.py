@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from reconciler.errors import StoreError
-from reconciler.sync import Progress
+from reconciler.ports import Progress
 from rosterd.daemon import pace, pushes
 from rosterd.daemon.pushes import Pushes
 from store import Store

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.errors import RunError, StoreError
+from reconciler.ports import Progress
 from reconciler.report import Report
-from reconciler.sync import Progress
 from rosterd.daemon import lasting, pace, performing, presence, workers
 from rosterd.daemon.performing import MOST_ELSEWHERE, NotConfigured
 from rosterd.daemon.queue import Queue, WishGone
