@@ -16,6 +16,11 @@ class RunError(Exception):
     def __str__(self) -> str:
         return f"{self.message} ({self.where})" if self.where else self.message
 
+    @property
+    def whole(self) -> str:
+        """All of it in one line: what, where, and the way out."""
+        return f"{self}: {self.fix}" if self.fix else str(self)
+
     def as_dict(self) -> dict[str, str]:
         """The `error` object of the contract."""
         return {"code": self.code, "message": self.message, "where": self.where, "fix": self.fix}

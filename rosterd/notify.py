@@ -51,7 +51,9 @@ class Notifier:
                 self._enter(target)
                 self._send(target)
             except StoreError as error:
-                log.warning("store_refused", message=f"notifications wait for the store: {error}", code=error.code)
+                log.warning(
+                    "store_refused", message=f"notifications wait for the store: {error.whole}", code=error.code
+                )
                 return
 
     def _enter(self, target: NotifySettings) -> None:

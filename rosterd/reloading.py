@@ -81,7 +81,7 @@ class Reloading:
                 log.error("configuration_refused", message=f"{stays}: {problem}", code=problem.code)
         except StoreError as error:
             stays = "the configuration was read again, and the old one stays in force"
-            log.error("configuration_refused", message=f"{stays}: {error}", code=error.code)
+            log.error("configuration_refused", message=f"{stays}: {error.whole}", code=error.code)
 
 
 def _read_again(before: Settings) -> Settings:

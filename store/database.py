@@ -1,5 +1,6 @@
 """Opening the database, transactions, and the one place where a driver's errors become ours."""
 
+import errno
 import os
 import sqlite3
 import time
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
 from reconciler.errors import StoreError
+from store.files import obstacle
 from store.functions import register
 
 HEAD = "0012"  # the newest migration; a test holds it against store/migrations
@@ -36,7 +38,7 @@ _ADVICE = (
     (
         "disk i/o error",
         "disk_error",
-        "look after the disk that holds the database (space, quota, health) and run again",
+        "look after the disk that holds the database (space, quota, health, whether it became read-only) and run again",
     ),
     ("connection to server", "cannot_reach", "start the database server, or correct [store] url"),
     ("failed to resolve host", "cannot_reach", "start the database server, or correct [store] url"),
@@ -44,6 +46,8 @@ _ADVICE = (
     ("terminating connection", "connection_lost", "look at the database's own log, and run again"),
 )
 
+
+_OF_THE_FILE = ("read_only", "cannot_open", "disk_error")
 
 UNAVAILABLE = frozenset({
     "database_locked", "disk_full", "read_only", "cannot_open", "disk_error", "cannot_reach", "connection_lost",
@@ -159,8 +163,9 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         said = f"cannot make the folder of the database: {exc.strerror}"
+        code = "read_only" if exc.errno == errno.EROFS else "cannot_open"
         fix = "make a folder that can be written to, or correct [store] url"
-        raise _store_error("cannot_open", said, str(folder), fix) from exc
+        raise _store_error(code, said, str(folder), fix) from exc
 
 
 def _is_sqlite(driver: str) -> bool:
@@ -246,8 +251,14 @@ def refusal(engine: Engine, driver: BaseException) -> StoreError:
     where = engine.url.render_as_string(hide_password=True)
     for sign, code, fix in _ADVICE:
         if sign in said.lower():
-            return _store_error(code, said, where, fix)
+            return _store_error(*_at_the_file(engine, code, said, where, fix))
     return _store_error("database_error", said, where, "see the database's own log")
+
+
+def _at_the_file(engine: Engine, code: str, said: str, where: str, fix: str) -> tuple[str, str, str, str]:
+    file = engine.url.database if _is_sqlite(engine.dialect.name) and code in _OF_THE_FILE else None
+    found = obstacle(Path(file)) if file else None
+    return (found[0] if found else code), said, where, (found[1] if found else fix)
 
 
 def _store_error(code: str, said: str, where: str, fix: str) -> StoreError:

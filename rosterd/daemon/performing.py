@@ -118,10 +118,9 @@ class Performer:
             except StoreError as error:
                 tries += 1
                 self._trouble.met("outcomes", error)
-                log.log(
-                    logging.ERROR if tries == 1 else logging.DEBUG,
-                    "store_refused", message=f"the store cannot take what came of a run yet: {error}", code=error.code,
-                )  # fmt: skip
+                level = logging.ERROR if tries == 1 else logging.DEBUG
+                said = f"the store cannot take what came of a run yet: {error.whole}"
+                log.log(level, "store_refused", message=said, code=error.code)
                 if stop.wait(STORE_AGAIN):
                     return
             else:

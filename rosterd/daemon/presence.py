@@ -95,7 +95,7 @@ class Presence:
                 await asyncio.to_thread(self.show)
             except StoreError as error:
                 level = logging.ERROR if wait == often else logging.DEBUG
-                log.log(level, "store_refused", message=f"no sign of life was taken: {error}", code=error.code)
+                log.log(level, "store_refused", message=f"no sign of life was taken: {error.whole}", code=error.code)
                 self._trouble.met("presence", error)
                 wait = min(STORE_AGAIN, often)
             else:

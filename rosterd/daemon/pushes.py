@@ -109,7 +109,7 @@ class Pushes:
     async def _later(self, lane: Lane, error: StoreError) -> None:
         lane.refused += 1
         wait = back_off(lane.refused)
-        said = f"{lane.directory}: what was told waits for the store, {wait:.3g} s: {error}"
+        said = f"{lane.directory}: what was told waits for the store, {wait:.3g} s: {error.whole}"
         log.warning("store_refused", message=said, directory=lane.directory, workspace=lane.workspace, code=error.code)
         now = self._clock()
         lane.wakes = lane.wakes or Wakes(now, now)

@@ -104,7 +104,7 @@ class Retention:
                 await asyncio.wait([looking])  # the store is not closed under its hands
                 raise
             except StoreError as error:
-                message = f"what is old is deleted another time: {error}"
+                message = f"what is old is deleted another time: {error.whole}"
                 log.warning("store_refused", message=message, code=error.code)
             await asyncio.sleep(LOOK)
 

@@ -169,7 +169,9 @@ class Schedule:
                 wait, refused = self._wait(), False
             except StoreError as error:
                 level = logging.DEBUG if refused else logging.WARNING
-                log.log(level, "store_refused", message=f"what is due waits for the store: {error}", code=error.code)
+                log.log(
+                    level, "store_refused", message=f"what is due waits for the store: {error.whole}", code=error.code
+                )
                 wait, refused = STORE_AGAIN, True
             self._changed.clear()
             try:

@@ -141,7 +141,7 @@ class Workers:
                 more = len(self._running) < self.slots and await self._begin(performer)
             except StoreError as error:
                 if not refused:
-                    said = f"the store says nothing about what to run; asking on: {error}"
+                    said = f"the store says nothing about what to run; asking on: {error.whole}"
                     log.error("store_refused", message=said, code=error.code)
                 refused, more = True, False
             else:

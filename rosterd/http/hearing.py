@@ -59,7 +59,7 @@ class Ear:
         try:
             await self._keep(heard)
         except StoreError as error:
-            log.warning("hearing_not_kept", message=f"what was heard is not kept yet: {error}", code=error.code)
+            log.warning("hearing_not_kept", message=f"what was heard is not kept yet: {error.whole}", code=error.code)
             for directory, noted in heard.items():
                 later = self._heard.setdefault(directory, Heard())
                 later.tokens |= noted.tokens

@@ -194,5 +194,5 @@ def _of_store(error: StoreError) -> ScimError:
     """A text that no database keeps is the client's fault. Anything else passes: after a 400 Okta never tries again."""
     if error.code == REFUSED_VALUE:
         return ScimError(400, "a text holds a character that cannot be kept: NUL, or half of one", "invalidValue")
-    log.warning("scim_request_refused", message=f"a SCIM request has to be sent again: {error}", code=error.code)
+    log.warning("scim_request_refused", message=f"a SCIM request has to be sent again: {error.whole}", code=error.code)
     return ScimError(503, "rosterd cannot write just now: send it again", headers=(("Retry-After", BUSY_SECONDS),))
