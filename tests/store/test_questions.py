@@ -29,7 +29,7 @@ from store.database import rows
 from store.mirror import cursor_of
 from store.staging import Staging
 from tests.builders import group, policy, user
-from tests.store.test_staging import DELTA, PART, edges, ended, groups, members, mirror, pull, users
+from tests.store.pulling import DELTA, PART, edges, ended, groups, members, mirror, pull, users
 
 NOW = "2026-01-01T00:00:00.000Z"
 CREW = [f"p{number}" for number in range(8)]

@@ -1,6 +1,7 @@
 """Microsoft Entra ID as it really is: each row of the quirk sheet with the body that this client sends, leniently.
 
-What the values of E1–E12 and E19 become is tested in test_patch.py and test_lenient.py; here they come as requests.
+What the values of E1–E12 and E19 become is tested in test_patch_quirks.py and test_lenient.py; here they come
+as requests.
 """
 
 from typing import Any
