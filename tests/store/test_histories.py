@@ -5,8 +5,6 @@ An owner added by hand keeps the role of admin, so that the law of the last hold
 the directory says.
 """
 
-import shutil
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -25,12 +22,12 @@ from hypothesis.stateful import (
 
 from reconciler.model import DirectoryUser, UserState
 from reconciler.policy import TeamMapping
-from store import Store, open_store, snapshot
 from store import runs as runs_module
+from store import snapshot
 from store.apply import apply_batch
 from store.workspace import roster
-from tests.builders import WORKSPACE, Directory, by_hand, policy, sync
-from tests.store.workspaces import add
+from tests.builders import WORKSPACE, Directory, policy, sync
+from tests.store.machines import StoreMachine
 
 NAMES = st.sampled_from(["ada", "bob", "cyd", "dan", "eve", "fay"])
 ADDRESSES = st.sampled_from([f"{name}@acme.com" for name in ("ada", "bob", "cyd", "x", "y", "Ada")])
@@ -43,25 +40,15 @@ class Killed(BaseException):
     """As if the process ended here."""
 
 
-class Histories(RuleBasedStateMachine):
+class Histories(StoreMachine):
     """What happens to a directory between runs, and the runs."""
-
-    template: Path
 
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        shutil.copy(self.template, self.folder / "s.db")
-        self.store: Store = open_store(f"sqlite:///{self.folder}/s.db")
-        add(self.store, by_hand("owner", "admin"))
+        self.open()
         self.directory = Directory()
         self.directory.add_group("Admins", "Eng", "Sub", "Deep", "Ops")
         self.synced = False
-
-    def teardown(self) -> None:
-        if hasattr(self, "store"):
-            self.store.close()
-            shutil.rmtree(self.folder)
 
     # -- what happens in the directory
 

@@ -1,22 +1,22 @@
 """A changed policy looks at the people it touches only, and comes to the same plan as looking at everybody."""
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
 import msgspec
 from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from reconciler.model import UserState
 from reconciler.policy import OnRemove, RoleAxis, RoleSource, Scope, TeamMapping
 from store import Store, open_store
 from store.database import rows
 from store.mappings import decide, listed, with_retired
-from tests.builders import WORKSPACE, Directory, by_hand, changes, policy, sync
-from tests.store.workspaces import add, join
+from tests.builders import WORKSPACE, Directory, changes, policy, sync
+from tests.store.machines import StoreMachine
+from tests.store.workspaces import join
 
 NAMES = st.sampled_from(["ada", "bob", "cyd", "dan", "eve"])
 GROUPS = st.sampled_from(["Admins", "Eng", "Sub", "Ops"])
@@ -37,17 +37,12 @@ SOURCES = st.builds(
 TEAMS = st.lists(MAPPINGS, max_size=3, unique_by=lambda each: (each.group, each.team))
 
 
-class Changing(RuleBasedStateMachine):
+class Changing(StoreMachine):
     """A directory, a configuration and decisions that change between runs."""
-
-    template: Path
 
     @initialize(keeps=st.booleans(), teams=TEAMS, sources=st.lists(SOURCES, max_size=2))
     def begin(self, keeps: bool, teams: list[TeamMapping], sources: list[RoleSource]) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        shutil.copy(self.template, self.folder / "s.db")
-        self.store = open_store(f"sqlite:///{self.folder}/s.db")
-        add(self.store, by_hand("owner", "admin"))
+        self.open()
         self.directory = Directory("ada", "eve")
         self.directory.hire("bob", groups=["Eng", "Admins"])
         self.directory.hire("cyd", groups=["Ops"], attributes={"jamie_role": "lead", "a_b%": "admin"})
@@ -56,11 +51,6 @@ class Changing(RuleBasedStateMachine):
         axis = RoleAxis("role", ("member", "lead", "admin"), "member", "keep" if keeps else "default")
         self.asked = policy(axes=(axis,), teams=tuple(teams), sources=tuple(sources))
         sync(self.store, self.directory, self.asked)
-
-    def teardown(self) -> None:
-        if hasattr(self, "store"):
-            self.store.close()
-            shutil.rmtree(self.folder)
 
     # -- what happens
 
