@@ -29,7 +29,7 @@ from rosterd.cli import (
     token,
     why,
 )
-from rosterd.cli.errors import ERROR, INTERRUPTED, Crash, report
+from rosterd.cli.errors import ERROR, INTERRUPTED, Crash, Unwatched, report
 from rosterd.cli.invocation import Invocation
 from rosterd.cli.output import flush, say
 from rosterd.settings.errors import ConfigError
@@ -139,6 +139,9 @@ def run(arguments: Sequence[str]) -> int:
         code = ended.exit_code
     except (RunError, ConfigError, typer.TyperException, OSError) as error:
         code = report(error, as_json=as_json)
+    except Unwatched:
+        say("not watched any more: the daemon goes on; its report: rosterd reports")
+        return INTERRUPTED
     except typer.Abort:
         code = ERROR
     if code == INTERRUPTED:

@@ -36,6 +36,10 @@ class Unknown(RunError):
         self.code = f"unknown_{what}"
 
 
+class Unwatched(Exception):
+    """Ctrl-C while another process does the work."""
+
+
 class Unusable(RunError):
     """Something on this machine is in the way."""
 

@@ -10,6 +10,8 @@ from rosterd.cli.output import Terminal
 Progress = Callable[[str, int, int | None], None]
 
 EVERY = 2.0  # seconds between two plain lines
+WIDE = 70  # columns of a terminal with room for a bar and a clock
+SPINNER = 2  # columns
 DOING = {"pull": "reading", "plan": "comparing", "compare": "comparing", "apply": "applying"}
 COUNTED = {"pull": "people", "plan": "people", "compare": "people", "apply": "changes"}
 
@@ -52,15 +54,24 @@ def line(phase: str, done: int, total: int | None) -> str:
 
 @contextmanager
 def _bars(directory: str, terminal: Terminal) -> Iterator[Progress]:
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(bar_width=24),
-               TimeElapsedColumn())  # fmt: skip
+    terminal.width = max(terminal.width - len("^C"), 1)  # which a terminal echoes: a line that it breaks is not erased
+    columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
+    if terminal.width >= WIDE:
+        columns += [BarColumn(bar_width=24), TimeElapsedColumn()]
     with Bars(*columns, console=terminal, transient=True) as bars:
-        task = bars.add_task(f"{directory}: opening", total=None)
+        task = bars.add_task(titled(directory, "opening", terminal.width), total=None)
 
         def told(phase: str, done: int, total: int | None) -> None:
-            bars.update(task, description=f"{directory}: {line(phase, done, total)}", completed=done, total=total)
+            said = titled(directory, line(phase, done, total), terminal.width)
+            bars.update(task, description=said, completed=done, total=total)
 
         yield told
+
+
+def titled(directory: str, said: str, width: int) -> str:
+    """With the directory's name, where the line has room for it: how far the run is is what people look for."""
+    whole = f"{directory}: {said}"
+    return whole if width >= WIDE or len(whole) <= width - SPINNER else said

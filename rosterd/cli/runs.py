@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reconciler.errors import RunError
-from rosterd.cli.errors import BUSY, CHANGES, ERROR, HELD
+from rosterd.cli.errors import BUSY, CHANGES, ERROR, HELD, Unwatched
 from rosterd.cli.invocation import Directories, Directory, Json, chosen, directory_named, opened, settings_of
 from rosterd.cli.output import array, command_line, flush, say, show, write, write_json
 from rosterd.cli.progress import progress
@@ -127,8 +127,11 @@ def _asked(
     from rosterd.asking import ask_for, follow
 
     def following(directory: "DirectorySettings", ticket: "Ticket") -> "Report":
-        with progress(directory.id, silent=silent) as told:
-            return follow(store, ticket, directory.id, told)
+        try:
+            with progress(directory.id, silent=silent) as told:
+                return follow(store, ticket, directory.id, told)
+        except KeyboardInterrupt:
+            raise Unwatched from None
 
     tickets = ask_for(store, wanted, verify=verify)
     return [partial(following, *each) for each in zip(wanted, tickets, strict=True)]

@@ -16,6 +16,7 @@ COLOURS = {
 }  # fmt: skip
 KIND_COLOURS = {"create": "green", "reactivate": "green", "join_team": "green", "deactivate": "red",
                 "leave_team": "red", "set_role": "yellow", "update": "cyan", "adopt": "cyan"}  # fmt: skip
+RULE = 3  # columns, at least, to be seen
 NARROWEST = 30  # columns that are worth wrapping into
 CAUSES = 12  # clusters named in text; the rest are in the JSON
 
@@ -34,7 +35,7 @@ def header(report: Report) -> Iterator[RenderableType]:
     """Which directory, what became of it, and the funnel."""
     colour = COLOURS[report.state]
     title = Text(f"{report.directory} → workspace {report.workspace}: ", style="bold")
-    yield Rule(title.append(words.headline(report), style=f"bold {colour}"), align="left", style=colour)
+    yield Title(title.append(words.headline(report), style=f"bold {colour}"), colour)
     began = f"began {words.moment(report.began)}"
     yield Text(f"run {report.run} · {report.mode} · {report.trigger} · {began}", style="dim")
     yield Hanging(Text(), funnel_line(report))
@@ -119,6 +120,19 @@ def action_line(row: ActionRow) -> "Hanging":
     if state := words.outcome(row):
         line.append(f"  {state}", style="bold yellow")
     return Hanging(Text(f"{row.kind:<10} ", style=KIND_COLOURS.get(row.kind, "")), line)
+
+
+class Title:
+    """A line with a rule after it; where there is no room for both, the line alone, whole: it says how it went."""
+
+    def __init__(self, title: Text, colour: str) -> None:
+        self._title, self._colour = title, colour
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        if self._title.cell_len + RULE > options.max_width:
+            yield self._title
+        else:
+            yield Rule(self._title, align="left", style=self._colour)
 
 
 class Hanging:

@@ -16,7 +16,7 @@ from reconciler.errors import RunError
 from rosterd.cli import check, members, output, runs
 from rosterd.cli.app import flowing, run
 from rosterd.cli.errors import Unknown, describe
-from rosterd.cli.progress import EVERY, _Lines, line
+from rosterd.cli.progress import EVERY, _Lines, line, titled
 from rosterd.settings import ConfigError, Problem
 from rosterd.simulators import Simulator, World
 from store.leases import WorkspaceBusy
@@ -183,6 +183,14 @@ def test_plain_progress_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str
 )
 def test_progress_says_what_is_done(told: tuple[str, int, int | None], says: str) -> None:
     assert line(*told) == says
+
+
+@pytest.mark.parametrize(
+    ("width", "says"),
+    [(77, "acme-okta: reading 12,000 people"), (37, "acme-okta: reading 12,000 people"), (30, "reading 12,000 people")],
+)
+def test_a_narrow_line_of_progress_leaves_the_name_out_before_the_numbers(width: int, says: str) -> None:
+    assert titled("acme-okta", line("pull", 12_000, None), width) == says
 
 
 # -- the command line itself --------------------------------------------------------------------------------------
