@@ -104,9 +104,15 @@ def _only(call: Call, workspace: str | None) -> str | None:
 
 
 def _moment(since: datetime | None) -> str | None:
-    if since is not None and since.tzinfo is None:
+    if since is None:
+        return None
+    if since.tzinfo is None:
         raise Refusal(422, "invalid", "a time needs its zone", where="query.since", fix="2026-11-21T10:00:00Z")
-    return None if since is None else stamp(since)
+    try:
+        return stamp(since)
+    except OverflowError as exc:
+        said = "in UTC this time is of no year from 1 to 9999"
+        raise Refusal(422, "invalid", said, where="query.since", fix="2026-11-21T10:00:00Z") from exc
 
 
 @routes.route_for("GET", "/runs/{run}", WholeReport)
