@@ -1,6 +1,7 @@
 """The REST API as one ASGI application: its routes, its errors, its description, behind the gate."""
 
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
@@ -12,13 +13,14 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from reconciler.errors import RunError
 from rosterd.http.api import by_hand, decide, look, requests
 from rosterd.http.api.calls import REF
 from rosterd.http.api.gate import Gate
 from rosterd.http.api.ports import Outside
-from rosterd.http.api.problems import FAULT, Problem, of_error, of_invalid, of_status, problem
+from rosterd.http.api.problems import FAULT, Problem, of_error, of_invalid, of_method, of_status, problem
 from rosterd.http.app import App
 from rosterd.http.bounds import Receive, Scope, Send
 from rosterd.http.ports import Tokens
@@ -65,9 +67,19 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return of_invalid(error.errors())
 
 
-async def _status(_: Request, error: Exception) -> Response:
+async def _status(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return of_method(_methods(request))
     return of_status(error.status_code, error.headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What an address takes. Each of its methods is a route of its own, and Starlette names those of the first."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    routes = (*request.app.routes, *(each for part in PARTS for each in part.routes.routes))
+    taken = (each for each in routes if isinstance(each, Route) and each.path_regex.match(path))
+    return sorted({method for each in taken for method in each.methods or ()})
 
 
 async def _refused(_: Request, error: Exception) -> Response:

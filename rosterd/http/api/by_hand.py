@@ -22,7 +22,7 @@ Values = Annotated[dict[Annotated[str, Field(max_length=200)], Text], Field(max_
 class Body(BaseModel):
     """What is sent: nothing but these keys."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Invitation(Body):

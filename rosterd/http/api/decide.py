@@ -30,7 +30,7 @@ Only = Annotated[
 class Decision(BaseModel):
     """What is decided about: what somebody has looked at, by its digest."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
     digest: Digest
     only: Only
 
@@ -38,7 +38,7 @@ class Decision(BaseModel):
 class Undo(BaseModel):
     """How to undo: `plan` shows what would be taken back, and changes nothing."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
     plan: bool = False
 
 

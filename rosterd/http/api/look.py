@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import Query
+from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
 from reconciler.explanation import Explanation
@@ -36,6 +37,16 @@ from store.workspace import RosterMember, member_at, roster_page
 routes = Routes("look")
 
 MOST_HELD = 100  # runs of one directory that hold something: a newer run takes their place
+
+
+def _written(value: object) -> object:
+    """Numbers would be taken for seconds since 1970: a year, too."""
+    if isinstance(value, str) and "-" not in value[1:]:
+        raise ValueError("a time is written as RFC 3339 does: 2026-11-21T10:00:00Z")
+    return value
+
+
+Since = Annotated[datetime | None, BeforeValidator(_written)]
 ReportState = Literal["running", "succeeded", "partial", "held", "blocked", "failed"]
 ActionState = Literal["planned", "held", "applied", "failed", "skipped"]
 
@@ -89,7 +100,7 @@ def _directory(call: Call, found: DirectorySettings) -> Directory:
 @routes.route_for("GET", "/runs", Page[Report])
 def runs(
     call: Called, *, directory: Asked = None, workspace: Asked = None, state: ReportState | None = None,
-    since: datetime | None = None, limit: Limit = 50, cursor: Cursor = "",
+    since: Since = None, limit: Limit = 50, cursor: Cursor = "",
 ) -> Response:  # fmt: skip
     """Reports without their actions, the newest first. `since`: of runs that began then or later."""
     before = place_of(cursor, tuple[str, str], None)

@@ -120,13 +120,16 @@ def _not_json() -> Response:
 
 
 def of_status(status: int, headers: Mapping[str, str] | None) -> Response:
-    """What FastAPI refuses: no such address, not with this method, or a body that cannot be parsed."""
+    """What FastAPI refuses: no such address, or a body that cannot be parsed."""
     if status == HTTPStatus.BAD_REQUEST:
         return _not_json()
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (headers or {}).get("allow", (headers or {}).get("Allow", ""))
-        return problem(status, "method_not_allowed", "this address does not take this method",
-                       fix=f"it takes: {allowed}", headers=headers)  # fmt: skip
     if status == HTTPStatus.NOT_FOUND:
         return problem(status, "not_found", "there is nothing at this address", fix="see /api/openapi.json")
     return problem(status, "refused", HTTPStatus(status).phrase, headers=headers)
+
+
+def of_method(allowed: Sequence[str]) -> Response:
+    """An address is there, and takes other methods (RFC 9110 §15.5.6)."""
+    listed = ", ".join(allowed)
+    return problem(405, "method_not_allowed", "this address does not take this method", fix=f"it takes: {listed}",
+                   headers={"Allow": listed})  # fmt: skip

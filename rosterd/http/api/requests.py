@@ -29,7 +29,7 @@ EVENTS = "text/event-stream"
 class Sync(BaseModel):
     """How to run: `full` compares everybody, not only whom something changed about."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
     full: bool = False
 
 

@@ -199,6 +199,8 @@ REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("GET", "/runs?state=done", {}, 422, "invalid"),
     ("GET", "/runs?since=yesterday", {}, 422, "invalid"),
     ("GET", "/runs?since=2026-11-21T10:00:00", {}, 422, "invalid"),
+    ("GET", "/runs?since=2026", {}, 422, "invalid"),
+    ("GET", "/runs?since=-0.5", {}, 422, "invalid"),
     ("GET", "/runs?since=0001-01-01T00:00:00%2B14:00", {}, 422, "invalid"),
     ("GET", "/runs?since=9999-12-31T23:59:59-14:00", {}, 422, "invalid"),
     ("GET", "/runs?cursor=x", {}, 400, "bad_cursor"),
@@ -206,6 +208,8 @@ REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("GET", "/runs/{run}/actions?cursor=WzEsOTk5OTk5OTk5OTk5OTk5OTk5OTk5XQ", {}, 400, "bad_cursor"),
     ("GET", "/workspaces/acme/members?cursor=WzEsMl0", {}, 400, "bad_cursor"),
     ("POST", "/directories/okta/sync", {"json": {"full": "perhaps"}}, 422, "invalid"),
+    ("POST", "/directories/okta/sync", {"json": {"full": 0}}, 422, "invalid"),
+    ("POST", "/runs/{run}/undo", {"json": {"plan": "off"}}, 422, "invalid"),
     ("POST", "/directories/okta/sync", {"json": {"ful": True}}, 422, "invalid"),
     ("POST", "/directories/okta/sync", {"json": [1]}, 422, "invalid"),
     ("POST", "/directories/okta/sync", raw(b"{"), 400, "not_json"),
@@ -246,6 +250,12 @@ def test_what_cannot_be_is_a_problem_with_its_code(
     assert said["detail"]
     if status == 405:
         assert answer.headers["allow"] in said["fix"]
+
+
+def test_what_an_address_takes_is_listed_whole(acme: Acme) -> None:
+    """Each method is a route of its own, and only the first was listed."""
+    allowed = {path: ask(acme, "OPTIONS", path).headers["allow"] for path in (HAND, f"{HAND}/x@y.z", "/runs")}
+    assert allowed == {HAND: "GET, POST", f"{HAND}/x@y.z": "GET, PATCH", "/runs": "GET"}
 
 
 def test_a_body_is_bounded(acme: Acme) -> None:
