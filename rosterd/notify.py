@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from connectors.base import Refused
 from reconciler.errors import StoreError
 from rosterd.faults import told
-from rosterd.logs import logger
+from rosterd.logs import logger, redactor
 from rosterd.notices import notices
 from rosterd.ports import now
 from rosterd.settings.model import NotifySettings, Settings
@@ -103,10 +103,10 @@ def delivered(target: NotifySettings, found: Sequence[Notice]) -> str:
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would name the address
     sender = Apprise()
-    if not sender.add(service_of(address)):
-        return f"{target.url.where} holds no address that apprise knows"
     try:
-        taken = sender.notify(title=title(found), body=body(found))
+        if not sender.add(service_of(address)):
+            return f"{target.url.where} holds no address that apprise knows"
+        taken = sender.notify(title=title(found), body=redactor.text(body(found)))
     except Exception as error:  # noqa: BLE001 - of any of its 100 services; its text may hold the address
         return told(error)
     return "" if taken else "it was not taken"

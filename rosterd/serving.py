@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 
 from reconciler.errors import StoreError
 from rosterd.daemon.daemon import Daemon, Part
+from rosterd.daemon.lasting import lasting
 from rosterd.http.api.app import api
 from rosterd.http.api.ports import Outside
 from rosterd.http.app import App, application
@@ -150,7 +151,7 @@ class Outgoing:
 
     def start(self) -> None:
         """Begins to look for what there is to be told."""
-        self._notifying = asyncio.create_task(self._notifier.keep())
+        self._notifying = asyncio.create_task(lasting("notifying", self._notifier.keep))
 
     async def close(self) -> None:
         """Notifies no more, and sends the traces that are left: call it when the runs have ended."""

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from connectors.scim.dialects import dialect
 from connectors.scim.listener import Endpoint, Listener
+from rosterd.daemon.lasting import lasting
 from rosterd.endpoints import endpoint
 from rosterd.heard import warnings
 from rosterd.http.database import Kept, StoreTransactions
@@ -61,7 +62,10 @@ class Telling:
 
     def start(self) -> None:
         """Begins to keep what is heard, and to warn of tokens that end."""
-        self._tasks = [asyncio.create_task(self._ear.listen()), asyncio.create_task(self._watch())]
+        self._tasks = [
+            asyncio.create_task(lasting("keeping what is heard", self._ear.listen)),
+            asyncio.create_task(lasting("looking at tokens", self._watch)),
+        ]
 
     async def close(self) -> None:
         """Keeps what is left; requests are over."""

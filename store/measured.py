@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, text
 
 from store.database import Store, rows, scalar
 from store.totals import Totals, totals_in
@@ -72,16 +72,29 @@ def measured(store: Store, now: str) -> Measured:
 
 
 def held_in(connection: Connection) -> tuple[Held, ...]:
-    """What is held now and waits for somebody; what plans would hold does not."""
-    found = rows(
-        connection,
-        "SELECT r.directory, r.workspace, r.id, count(*), sum(h.number) FROM (SELECT run, step, evidence,"
-        " count(*) AS number FROM action WHERE state = 'held' GROUP BY run, step, evidence) h"
-        " JOIN run r ON r.id = h.run"
-        " WHERE r.report LIKE :applied GROUP BY r.directory, r.workspace, r.id ORDER BY r.id",
-        applied='%"planned_only":false%',
-    )
-    return tuple(Held(row[0], row[1], row[2], row[3], int(row[4])) for row in found)
+    """What is held now and waits for somebody; what plans would hold does not, and there may be many of those: from one
+    run that holds something to the next, an index leads past all that it holds."""
+    holding = [row[0] for row in rows(connection, _HOLDING, applied='%"planned_only":false%')]
+    found: list[Held] = []
+    for start in range(0, len(holding), _MOST):
+        some = {"runs": holding[start : start + _MOST]}
+        counted = connection.execute(text(_HELD).bindparams(bindparam("runs", expanding=True)), some)
+        found += [Held(row[0], row[1], row[2], row[3], int(row[4])) for row in counted]
+    return tuple(found)
+
+
+_HOLDING = (
+    "WITH RECURSIVE holding(run) AS (SELECT min(run) FROM action WHERE state = 'held' UNION ALL"
+    " SELECT (SELECT min(a.run) FROM action a WHERE a.state = 'held' AND a.run > h.run) FROM holding h"
+    " WHERE h.run IS NOT NULL)"
+    " SELECT r.id FROM holding h JOIN run r ON r.id = h.run WHERE r.report LIKE :applied ORDER BY r.id"
+)
+_HELD = (
+    "SELECT r.directory, r.workspace, r.id, count(*), sum(h.number) FROM (SELECT run, step, evidence,"
+    " count(*) AS number FROM action WHERE state = 'held' AND run IN :runs GROUP BY run, step, evidence) h"
+    " JOIN run r ON r.id = h.run GROUP BY r.directory, r.workspace, r.id ORDER BY r.id"
+)
+_MOST = 500  # runs in one statement
 
 
 def readings_in(connection: Connection) -> dict[str, Reading]:

@@ -50,6 +50,9 @@ def known(connection: Connection, target: str) -> frozenset[str]:
     return frozenset(key for (key,) in rows(connection, "SELECT key FROM notice WHERE target = :t", t=target))
 
 
+_DUE = "target = :t AND sent_at IS NULL AND (not_before <= :now OR not_before > :far)"
+
+
 def take(store: Store, target: str, now: str, every: timedelta) -> list[Notice]:
     """What is to be sent now, which nobody else takes meanwhile; nothing while the last message is younger than
     `every`. Whoever takes it and dies has it taken again, a little later."""
@@ -58,23 +61,18 @@ def take(store: Store, target: str, now: str, every: timedelta) -> list[Notice]:
         last = scalar(connection, "SELECT max(sent_at) FROM notice WHERE target = :t AND tries > 0", t=target)
         if last is not None and stamp(moment - every) < last <= now:  # later than now: the clock was ahead
             return []
-        due = {"t": target, "now": now, "far": stamp(moment + LONGEST_AGAIN)}
+        # Twice, because the clocks of several machines are not one: none takes what another has just put off.
+        due = {"t": target, "now": now, "far": stamp(moment + 2 * LONGEST_AGAIN)}
+        tries = scalar(connection, f"SELECT max(tries) FROM notice WHERE {_DUE}", **due) or 0
+        # Of several that look at once, the one whose update comes first has them: for the others they are due no more.
         found = rows(
             connection,
-            "SELECT key, event, directory, workspace, sentence, command, at, tries FROM notice WHERE target = :t"
-            " AND sent_at IS NULL AND (not_before <= :now OR not_before > :far) ORDER BY at, key",
+            f"UPDATE notice SET tries = tries + 1, not_before = :later WHERE {_DUE}"
+            " RETURNING key, event, directory, workspace, sentence, command, at, tries - 1",
             **due,
+            later=stamp(moment + again(tries)),
         )
-        tries = max((row[7] for row in found), default=0)
-        later = stamp(moment + again(tries))
-        connection.execute(
-            text(
-                "UPDATE notice SET tries = tries + 1, not_before = :later WHERE target = :t AND sent_at IS NULL"
-                " AND (not_before <= :now OR not_before > :far)"
-            ),
-            {**due, "later": later},
-        )
-    return [Notice(*row) for row in found]
+    return sorted((Notice(*row) for row in found), key=lambda each: (each.at, each.key))
 
 
 def sent(store: Store, target: str, keys: Iterable[str], now: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from sqlalchemy import event
 
 from connectors.base import Refused, Unavailable
 from reconciler.policy import Limit
@@ -18,9 +19,9 @@ from rosterd import settings
 from rosterd.daemon.queue import new_id
 from rosterd.notify import LISTED, Notifier, body, service_of, title
 from rosterd.ports import new_run, now
-from store import Store
+from store import Store, open_store
 from store.leases import stamp
-from store.notices import FIRST_AGAIN, LONGEST_AGAIN, Notice, again
+from store.notices import FIRST_AGAIN, LONGEST_AGAIN, Notice, again, enter, take
 from store.tokens import Token, keep_token
 from store.wishes import Ask, ask, claim, finish
 from tests.builders import DIRECTORY, WORKSPACE, Directory, policy, sync
@@ -165,6 +166,52 @@ def test_a_quarantined_directory_and_a_token_that_ends(
     assert text.startswith("rosterd: 1 quarantined, 1 token expiring")
     assert f"rosterd check {DIRECTORY}" in text
     assert f"rosterd token rotate {DIRECTORY}" in text
+
+
+def test_of_two_processes_that_look_at_once_one_tells(postgres_url: str) -> None:
+    """Both had read what is due before either of them had put it off; on SQLite one waits for the other anyway."""
+    store = open_store(postgres_url)
+    notice = Notice("k1", "held", DIRECTORY, WORKSPACE, "something is held", "rosterd reports", NOON)
+    with store.write() as connection:
+        enter(connection, "on-call", [notice], wanted=frozenset({"held"}))
+    others: list[list[Notice]] = []
+
+    @event.listens_for(store.engine, "before_cursor_execute")
+    def before(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE notice") and not others:
+            others.append([])
+            others.append(take(store, "on-call", NOON, timedelta(0)))
+
+    mine = take(store, "on-call", NOON, timedelta(0))
+    store.close()
+    assert (mine, [each.key for each in others[1]]) == ([], ["k1"])
+
+
+def test_no_secret_leaves_in_a_notification(store: Store, tmp_path: Path, webhook: Webhook, clock: Clock) -> None:
+    """No error should hold one; a message goes further than the log, which takes them out, too."""
+    directory = Directory("ada")
+    directory.error = Unavailable("GET https://acme:hunter2@acme.okta.com answered 503 to SSWS 00abcdefghij")
+    sync(store, directory)
+    with telling(store, tmp_path, clock) as notifier:
+        notifier.look()
+    (text,) = webhook.texts
+    assert "answered 503" in text
+    assert not [each for each in ("hunter2", "00abcdefghij") if each in text]
+
+
+def test_an_address_that_is_none_stops_nobody(
+    store: Store, tmp_path: Path, webhook: Webhook, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended the notifications of the whole process."""
+    hold(store)
+    monkeypatch.setenv("BROKEN", "http://[s3cret-path")
+    other = '[[notify]]\nid = "second"\nurl = { env = "NOTIFY_URL" }'
+    configured(tmp_path, other)
+    file = tmp_path / "rosterd.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace("NOTIFY_URL", "BROKEN", 1), encoding="utf-8")
+    given = settings.load(file)
+    Notifier(lambda: given, store, clock).look()
+    assert len(webhook.texts) == 1
 
 
 def test_a_token_that_has_ended_is_told_as_one(store: Store, tmp_path: Path, webhook: Webhook, clock: Clock) -> None:
