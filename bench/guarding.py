@@ -34,7 +34,7 @@ def limits() -> dict[str, Limit]:
     changes = ("create", "update", "promote", "demote", "leave_team", "deactivate")
     keys = [EACH_TEAM, *changes, *(f"deactivate_{kind.value}" for kind in Evidence)]
     keys += [f"{change}_{window}" for change in changes for window in WINDOWS]
-    return {key: Limit(percent=1000, floor=5) for key in keys}
+    return {key: Limit(percent=1_000_000, floor=5) for key in keys}
 
 
 @contextmanager
