@@ -4,6 +4,7 @@ one for each request of SCIM and of the REST API. Spans are made of what was mea
 What makes and sends spans is imported for this only (FastAPI looks for the API by itself).
 """
 
+import threading
 import time
 from datetime import datetime
 from importlib.metadata import version
@@ -78,8 +79,10 @@ class Traces:
         span.end(end)
 
     def close(self) -> None:
-        """Sends what is left."""
-        self._provider.shutdown()
+        """Sends what is left, if the collector takes it soon: one that is silent keeps no process from ending."""
+        sending = threading.Thread(target=self._provider.shutdown, name="last traces", daemon=True)
+        sending.start()
+        sending.join(SECONDS)
 
 
 def _nano(moment: str) -> int:

@@ -26,12 +26,15 @@ NOWHERE = "none"  # the route of what came to none: refused at the door, or no a
 def route(text: Callable[[], bytes], content_type: str, token: str | None) -> Route:
     """The route; with `token`, only for who sends it as a bearer token."""
 
+    alone = asyncio.Lock()  # of the threads that all share, those who scrape have one
+
     async def metrics(request: Request) -> Response:
         if token is not None:
             given = bearer(request.headers.get("authorization", ""))
             if not hmac.compare_digest(given.encode(), token.encode()):
                 return Response(status_code=401, headers={"WWW-Authenticate": 'Bearer realm="metrics"'})
-        return Response(await asyncio.to_thread(text), media_type=content_type)
+        async with alone:
+            return Response(await asyncio.to_thread(text), media_type=content_type)
 
     return Route("/metrics", metrics)
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -46,6 +47,18 @@ def test_a_request_is_a_span(collector: Collector) -> None:
     assert span.name == "GET /api/v1/runs/{run}"
     assert {each.key for each in span.attributes} == {"http.route", "http.request.method", "http.response.status_code"}
     assert span.end_time_unix_nano - span.start_time_unix_nano == 250_000_000
+
+
+def test_a_collector_that_is_silent_keeps_no_process_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exporter tries on for longer than a process has to end."""
+    monkeypatch.setattr("rosterd.tracing.SECONDS", 0.05)
+    traces, ends = Traces("http://127.0.0.1:9"), threading.Event()
+    shutdown = traces._provider.shutdown
+    monkeypatch.setattr(traces._provider, "shutdown", ends.wait)
+    traces.close()
+    assert not ends.is_set()
+    ends.set()
+    shutdown()
 
 
 def test_without_the_packages_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

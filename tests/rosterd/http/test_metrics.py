@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -42,6 +43,30 @@ def test_who_may_read_it(token: str | None, authorization: str | None, status: i
     answer = asked(token, authorization)
     assert answer.status_code == status
     assert (answer.text == "up 1\n") == (status == 200)
+
+
+def test_many_who_scrape_take_one_thread_together() -> None:
+    """Whoever reaches /metrics could take all threads, and so the sign of life of the process."""
+    inside: list[int] = [0]
+    most: list[int] = []
+
+    def text() -> bytes:
+        inside[0] += 1
+        most.append(inside[0])
+        time.sleep(0.005)
+        inside[0] -= 1
+        return b"up 1\n"
+
+    async def ready() -> str:
+        return ""
+
+    async def all_of_them() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(application(None, ready, [route(text, "text/plain", None)]))
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            return await asyncio.gather(*(client.get("/metrics") for _ in range(8)))
+
+    assert [answer.status_code for answer in asyncio.run(all_of_them())] == [200] * 8
+    assert most == [1] * 8
 
 
 Noted = list[tuple[str, str, int, float]]
