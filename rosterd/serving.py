@@ -40,6 +40,8 @@ from store.tokens import used
 
 log = logger("rosterd")
 
+LATEST = 10.0  # seconds after [daemon] stop_within: what has not ended or been handed over by then is cut off
+
 SCHEMA_EVERY = 5.0  # seconds between two looks whether others upgraded the database
 
 
@@ -66,7 +68,7 @@ async def serve(
     scim = timed(telling.endpoint, outgoing.noting(metrics.scim.note), of_scim)
     operators = timed(_operators(daemon, store, reloading, stop), outgoing.noting(metrics.api.note), of_api)
     server = Server(application(scim, state.why_not, _watching(settings, metrics), api=operators))
-    ends = _signals(reloading)
+    ends = _signals(reloading, daemon)
     _warn(sock)
     await daemon.start()
     if again.is_set():
@@ -109,7 +111,7 @@ async def work(settings: Settings, store: Store, ready: Callable[[], None], *, a
     daemon = await asyncio.to_thread(Daemon, settings, store, Part(asks=False))
     outgoing = Outgoing(settings, store, daemon)
     reloading = Reloading(daemon, lambda _: None, listens=False)
-    ends = _signals(reloading)
+    ends = _signals(reloading, daemon)
     await daemon.start()
     if again.is_set():
         reloading.soon()
@@ -181,22 +183,31 @@ def hung_up() -> threading.Event:
     return came
 
 
-def _signals(reloading: Reloading) -> asyncio.Event:
+def _signals(reloading: Reloading, daemon: Daemon) -> asyncio.Event:
     """Set by SIGTERM or SIGINT; SIGHUP reads the configuration again."""
     ends = asyncio.Event()
 
     def end() -> None:
         if ends.is_set():
-            log.warning("ended_at_once", message="ended at once: the next start finishes what was under way")
-            logging.shutdown()
-            os._exit(1)  # threads of runs may be anywhere; being killed is what they are made for
+            _at_once()
         ends.set()
+        late = threading.Timer(daemon.settings.daemon.stop_within.total_seconds() + LATEST, _at_once)
+        late.daemon = True
+        late.start()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     loop.add_signal_handler(signal.SIGHUP, reloading.soon)
     return ends
+
+
+def _at_once() -> None:
+    """Ends the process wherever its threads are: being killed is what runs are made for. Threads that wait for a
+    database which somebody locks, or for a server that says nothing, would keep it for minutes."""
+    log.warning("ended_at_once", message="ended at once: the next start finishes what was under way")
+    logging.shutdown()
+    os._exit(1)
 
 
 async def _first(ends: asyncio.Event, *others: "asyncio.Task[Any]") -> None:

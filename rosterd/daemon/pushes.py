@@ -65,7 +65,8 @@ class Pushes:
         await asyncio.gather(*tasks, return_exceptions=True)
         left = [_wanted(lane) for lane in self._lanes.values() if lane.wakes is not None]
         try:
-            await asyncio.to_thread(self._queue.ask_all, left)
+            if left:
+                await asyncio.to_thread(self._queue.ask_all, left)
         except StoreError as error:
             said = f"what was told last is done after the next start of a serving process: {error}"
             log.warning("store_refused", message=said, code=error.code)

@@ -195,6 +195,19 @@ def test_a_database_that_somebody_locks_is_survived_and_told(tmp_path: Path) -> 
         assert daemon.stop().code == 0
 
 
+def test_a_stop_ends_in_its_time_though_somebody_locks_the_database(tmp_path: Path) -> None:
+    """Each thread that writes waits for half a minute, and the last one for the one before."""
+    acme = told(tmp_path)
+    acme.file.write_text('[daemon]\nlease = "6s"\nstop_within = "1s"\n' + acme.file.read_text(encoding="utf-8"))
+    with serving(acme) as daemon:
+        eventually(lambda: settled(acme))
+        with locked(acme):
+            time.sleep(3)  # until a sign of life waits for the lock
+            ended = daemon.stop()  # which waits for half a minute at most
+    assert ended.code == 1
+    assert "ended at once" in ended.err
+
+
 def test_a_disk_that_takes_nothing_is_survived_and_told(tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: what writes beyond it is refused."""
     acme = told(tmp_path)
