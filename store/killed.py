@@ -27,7 +27,7 @@ def close(connection: Connection, directory: str, runs: Sequence[str], now: str)
         tallied(connection, run, now)
         connection.execute(text("UPDATE run SET state = 'failed', ended = :now WHERE id = :run"),
                            {"now": now, "run": run})  # fmt: skip
-    add_killed(connection, directory, len(runs))
+    add_killed(connection, directory, runs, now)
 
 
 def left_running(connection: Connection, directory: str) -> list[str]:

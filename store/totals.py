@@ -3,6 +3,7 @@ one row of each directory, whatever number of runs there were, and retention tak
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -15,6 +16,7 @@ from store.database import UNAVAILABLE, rows
 BUCKETS = (1, 5, 15, 60, 300, 900, 1800, 3600, 14400, 86400)  # seconds
 WELL = ("succeeded", "held")  # states of a run with which nothing is wrong
 KILLED = "killed"
+DONE = ("applied", "failed")  # states of an action that was tried
 SINCE = ("vendor", "request", "last_read", "first_read")
 """From when a leaver is timed: the directory's own time; the SCIM request that told it; the beginning of the last whole
 read that did not show it yet (so at the latest they left then, and the latency is at most that); the beginning of the
@@ -76,18 +78,23 @@ def add_up(connection: Connection, report: Report) -> None:
     totals.requests += report.transport.requests
     totals.retries += report.transport.retries
     totals.throttled_seconds += report.transport.throttled_seconds
-    _actions(connection, totals, report)
-    _leavers(connection, totals, report)
+    _actions(connection, totals, report.run, (*DONE, "held", "skipped"))
+    _leavers(connection, totals, report.directory, report.run, report.ended or report.began)
     _how_it_went(totals, report)
     _keep(connection, report.directory, totals)
 
 
-def add_killed(connection: Connection, directory: str, number: int) -> None:
-    """Adds runs that ended without a report."""
-    if number:
-        totals = _kept(connection, directory)
-        _count(totals.runs, KILLED, number)
-        _keep(connection, directory, totals)
+def add_killed(connection: Connection, directory: str, runs: Sequence[str], now: str) -> None:
+    """Adds runs that ended without a report, and what they had done by then: `now`, when they are closed, is the latest
+    that it can have been. What they left undone is the next run's to count."""
+    if not runs:
+        return
+    totals = _kept(connection, directory)
+    _count(totals.runs, KILLED, len(runs))
+    for run in runs:
+        _actions(connection, totals, run, DONE)
+        _leavers(connection, totals, directory, run, now)
+    _keep(connection, directory, totals)
 
 
 def add_broken(connection: Connection, directory: str, workspace: str, began: str, error: dict[str, str]) -> None:
@@ -121,32 +128,30 @@ def _compared(report: Report) -> bool:
     return report.error is None and (report.complete.users or report.counts.seen > 0)
 
 
-def _actions(connection: Connection, totals: Totals, report: Report) -> None:
-    found = rows(connection, "SELECT step, state, number FROM run_tally WHERE run = :run", run=report.run)
+def _actions(connection: Connection, totals: Totals, run: str, states: Sequence[str]) -> None:
+    found = rows(connection, "SELECT step, state, number FROM run_tally WHERE run = :run", run=run)
     for step, state, number in found:
-        _count(totals.actions.setdefault(Step(step).kind, {}), state, number)
-    if report.counts.failed:
+        if state in states:
+            _count(totals.actions.setdefault(Step(step).kind, {}), state, number)
+    if any(state == "failed" for _, state, _ in found):
         sql = "SELECT code, count(*) FROM action WHERE run = :run AND state = 'failed' GROUP BY code"
-        for code, number in rows(connection, sql, run=report.run):
+        for code, number in rows(connection, sql, run=run):
             _count(totals.action_failures, code, number)
 
 
-def _leavers(connection: Connection, totals: Totals, report: Report) -> None:
+def _leavers(connection: Connection, totals: Totals, directory: str, run: str, ended: str) -> None:
     """Who left the directory, from when that was to the end of the run that followed."""
-    if not report.counts.deactivate or report.ended is None:
-        return
     found = rows(
         connection,
         "SELECT m.off_since, m.off_told, m.off_after, m.changed_at, d.first_began FROM action a"
         " JOIN mirror_user m ON m.directory = :d AND m.external_id = a.external_id JOIN directory d ON d.id = :d"
         " WHERE a.run = :run AND a.step = :step AND a.state = 'applied'"
         " AND a.evidence IN ('tombstone', 'status', 'absence')",
-        d=report.directory, run=report.run, step=int(Step.DEACTIVATE),
+        d=directory, run=run, step=int(Step.DEACTIVATE),
     )  # fmt: skip
-    ended = datetime.fromisoformat(report.ended)
     for row in found:
         since, began = _began(*row)
-        seconds = (ended - began).total_seconds()
+        seconds = (datetime.fromisoformat(ended) - began).total_seconds()
         totals.left.setdefault(since, Latencies()).add(max(0.0, seconds))
 
 

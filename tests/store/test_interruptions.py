@@ -16,6 +16,7 @@ from store import runs as runs_module
 from store.apply import apply_batch
 from store.leases import WorkspaceBusy, take
 from store.runs import actions_of, report_of, reports
+from store.totals import totals_in
 from store.workspace import roster
 from tests.builders import WORKSPACE, Directory, people, policy, sync
 from tests.store.stories import kinds, settled, story
@@ -109,6 +110,25 @@ def test_a_run_killed_while_applying_is_finished_by_the_next(
     killed = reports(store)[1]
     assert (killed.state, killed.ended is not None, killed.error and killed.error["code"]) == ("failed", True, "killed")
     settled(store, directory)
+
+
+@pytest.mark.parametrize("batches", range(3))
+def test_what_a_killed_run_did_is_in_the_totals(store: Store, monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
+    """They knew of the run and not of what it did: leavers whose access it ended were never timed."""
+    directory = Directory("ada", "bob", "cyd", "dan")
+    sync(store, directory)
+    directory.suspend("bob", "cyd", "dan")
+    monkeypatch.setattr(runs_module, "BATCH", 1)
+    die_after(monkeypatch, batches)
+    with pytest.raises(Killed):
+        sync(store, directory)
+    monkeypatch.undo()
+    sync(store, directory)
+    with store.read() as connection:
+        (found,) = totals_in(connection).values()
+    assert found.runs == {"succeeded": 2, "killed": 1}
+    assert found.actions == {"create": {"applied": 4}, "deactivate": {"applied": 3}}
+    assert sum(found.left["last_read"].counts) == 3
 
 
 def die_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
