@@ -7,9 +7,10 @@ one elsewhere when its lease has run out.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -88,11 +89,7 @@ def take(store: Store, workspace: str, run: str, now: str) -> Held:
         WorkspaceBusy: a living run holds it.
     """
     with store.write() as connection:
-        if not store.sqlite:
-            connection.exec_driver_sql("LOCK TABLE lease IN EXCLUSIVE MODE")
-        found = rows(
-            connection, "SELECT token, run, host, pid, expires_at FROM lease WHERE workspace = :w", w=workspace
-        )
+        found = _locked(connection, workspace)
         token = 1
         if found:
             last, holder, where, pid, until = found[0]
@@ -114,6 +111,18 @@ def take(store: Store, workspace: str, run: str, now: str) -> Held:
             {"w": workspace, "token": token, "run": run, "host": host(), "pid": os.getpid(), "until": held.until(now)},
         )
     return held
+
+
+def _locked(connection: Connection, workspace: str) -> Sequence[Any]:
+    """The lease of a workspace, which nobody else takes or renews until the end of the transaction. Others' are not
+    waited for: a run renews its own in the transaction of a batch, or of everything that it read, which takes long."""
+    sql = "SELECT token, run, host, pid, expires_at FROM lease WHERE workspace = :w"
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(
+            "SELECT pg_advisory_xact_lock(8462, hashtext(%s))", (workspace,)
+        )  # there may be none
+        sql += " FOR UPDATE"
+    return rows(connection, sql, w=workspace)
 
 
 def _lasts(store: Store, until: str, now: str, where: str) -> bool:

@@ -221,10 +221,10 @@ def finish(
     Of what nobody asked for by hand the last one of each directory is kept.
     """
     with store.write() as connection:
-        if later:
-            alone(connection)
         if error:
             lock_directory(connection, wish.directory)
+        if later:
+            alone(connection)  # after that, which may wait for somebody who writes what the directory says
         done = connection.execute(
             text(f"UPDATE wish SET state = 'done', ended = :now, progress = NULL, error = :error WHERE {_MINE}"),
             {"now": now, "error": _text(error), **_mine(wish)},

@@ -16,7 +16,7 @@ from reconciler.model import Observation, UsersSeen, Wanted
 from reconciler.report import Report
 from rosterd import ports
 from rosterd.ports import lease
-from store import Store, database
+from store import Store, database, open_store
 from store.database import rows
 from store.leases import Held, WorkspaceBusy, give_back, stamp, take
 from store.runs import reports
@@ -138,6 +138,22 @@ def test_of_many_at_once_one_gets_it(store: Store) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(attempt, range(8))) == [0] * 7 + [1]
+
+
+def test_a_workspace_is_taken_while_another_ones_run_writes_for_long(postgres_url: str) -> None:
+    """Taking one locked all of them, and waited for the run that had renewed its own in what it wrote: so did all runs
+    behind that."""
+    store = open_store(postgres_url)
+    held = take(store, "acme", "r1", NOON)
+    with ThreadPoolExecutor(1) as pool:
+        with store.write() as connection:
+            held.check(connection, LATER)
+            other = pool.submit(take, store, "globex", "r2", NOON)
+            assert other.result(10).token == 1
+            same = pool.submit(take, store, "acme", "r3", EXPIRED)
+        with pytest.raises(WorkspaceBusy):  # it sees what the long one committed
+            same.result(10)
+    store.close()
 
 
 def test_the_lease_is_given_back_when_the_run_fails(store: Store) -> None:
