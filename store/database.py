@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
 from reconciler.errors import StoreError
@@ -20,6 +20,14 @@ from store.functions import register
 HEAD = "0012"  # the newest migration; a test holds it against store/migrations
 BUSY_SECONDS = 30
 LEASE = timedelta(seconds=60)
+SILENCE = timedelta(seconds=60)  # of a process in the middle of writing to PostgreSQL: as long as a lease
+PATIENCE = {  # libpq's. Without them whoever is cut off waits for hours, in the middle of a run
+    "connect_timeout": 10,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 50_000,  # milliseconds
+}
 OLDEST_SQLITE = (3, 35, 0)  # the first that knows RETURNING
 REFUSED_VALUE = "refused_value"
 
@@ -133,10 +141,11 @@ def connect(url: str) -> Store:
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
-        options: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}} if _is_sqlite(parsed.drivername) else {}
+        sqlite = _is_sqlite(parsed.drivername)
+        options: dict[str, Any] = {"timeout": BUSY_SECONDS} if sqlite else of_connections(parsed)
         # As many connections as there are threads at work, which are bounded where they begin: runs that each hold one
         # and wait for another would wait for each other.
-        engine = create_engine(parsed, max_overflow=-1, **options)
+        engine = create_engine(parsed, max_overflow=-1, connect_args=options)
     except (ArgumentError, ImportError, ValueError) as exc:
         raise StoreError(
             f"[store] url is not a database URL: {exc}",
@@ -149,6 +158,12 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
     return engine
+
+
+def of_connections(url: URL) -> dict[str, Any]:
+    """How long a connection to PostgreSQL waits for a network that is gone, unless the URL says so itself."""
+    own = PATIENCE if url.get_driver_name() == "psycopg" else {}
+    return {name: value for name, value in own.items() if name not in url.query}
 
 
 def _new_enough() -> None:
@@ -221,13 +236,21 @@ def translated(engine: Engine) -> Iterator[None]:
 
 
 def same_schema(connection: Connection) -> None:
-    """Called first in a transaction that writes. A process that others upgraded under would leave out what the newer
-    schema keeps; whoever migrates waits for the transactions that have looked (migrate.py).
+    """Called first in a transaction that writes, whose silences it bounds as well. A process that others upgraded under
+    would leave out what the newer schema keeps; whoever migrates waits for the transactions that have looked
+    (migrate.py).
 
     Raises:
         StoreError: the database has another schema than this program.
     """
-    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    sql = "SELECT version_num FROM alembic_version"
+    if connection.dialect.name != "sqlite":
+        # What is silent for so long in a transaction, stopped or cut off, keeps its locks from everybody: the server
+        # ends it. Told in the same statement, which costs nothing.
+        milliseconds = round(SILENCE.total_seconds() * 1000)
+        silence = f"set_config('idle_in_transaction_session_timeout', '{milliseconds}', true)"
+        sql = sql.replace(" FROM", f", {silence} FROM")
+    found = connection.exec_driver_sql(sql).scalar()
     if found != HEAD:
         raise other_schema(connection.engine, str(found))
 

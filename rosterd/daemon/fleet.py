@@ -14,7 +14,7 @@ from rosterd.daemon.presence import Presence
 from rosterd.logs import logger
 from rosterd.ports import now
 from store import jobs
-from store.database import Store
+from store.database import Store, of_connections
 from store.wishes import Wish
 
 log = logger("rosterd.daemon")
@@ -128,7 +128,8 @@ class Carried:
         engine = self._store.engine
         while True:
             _, options = engine.dialect.create_connect_args(engine.url)
-            connector = PsycopgConnector(kwargs=options, min_size=0, max_size=1)
+            patient = {**of_connections(engine.url), **options}
+            connector = PsycopgConnector(kwargs=patient, min_size=0, max_size=1)
             try:
                 await connector.open_async()
                 await JobManager(connector).listen_for_jobs(on_notification=told, queues=[jobs.QUEUE])

@@ -5,14 +5,17 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 import store.database
 from reconciler.errors import StoreError
 from store import Store, open_store
-from store.database import bulk, scalar
+from store.database import bulk, of_connections, scalar
+from store.wishes import alone
 from tests.databases import Postgres
 
 INSERT = "INSERT INTO team (workspace, name) VALUES (?, ?)"
@@ -221,3 +224,27 @@ def test_every_thread_at_work_has_a_connection(store: Store) -> None:
             held.enter_context(store.read())
         write(store, "one")
         assert teams(store) == 1
+
+
+def test_who_is_silent_in_the_middle_of_writing_loses_the_transaction_and_its_locks(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is stopped or cut off held the lock of the queue, and all others waited for it."""
+    monkeypatch.setattr("store.database.SILENCE", timedelta(seconds=0.2))
+    opened, others = open_store(postgres_url), open_store(postgres_url)
+    with pytest.raises(StoreError) as caught, opened.write() as silent:  # noqa: PT012 - it fails when it goes on
+        alone(silent)
+        with others.write() as connection:
+            alone(connection)  # waits until the server has ended the other
+        alone(silent)
+    assert caught.value.code == "connection_lost"
+    opened.close()
+    others.close()
+
+
+@pytest.mark.parametrize(("more", "seconds"), [("", 10), ("&connect_timeout=3", None)])
+def test_a_network_that_is_gone_is_not_waited_for_for_ever_unless_the_url_says_so(
+    more: str, seconds: int | None
+) -> None:
+    options = of_connections(make_url(f"postgresql+psycopg://me@db/rosterd?sslmode=require{more}"))
+    assert (options.get("connect_timeout"), options["tcp_user_timeout"]) == (seconds, 50_000)
