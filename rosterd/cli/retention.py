@@ -15,22 +15,23 @@ def retention(
 ) -> None:
     """Delete what is older than \\[retention] says: runs with their actions, and what was kept for them alone.
 
-    `rosterd serve` does it once a day. What later runs, decisions, undoing and explanations need stays,
-    whatever its age.
+    Counted from now, or from a week after the last run when that is earlier. `rosterd serve` does it once a day. What
+    later runs, decisions, undoing and explanations need stays, whatever its age.
 
     [bold]Examples[/bold]
 
       rosterd retention --dry-run
       rosterd retention
     """
-    from rosterd.daemon.retention import horizon, now, said
+    from rosterd.daemon.retention import believed, horizon, now, said
     from rosterd.policies import watched
     from store.expired import expired
     from store.retention import Deleted, retain
 
     settings = settings_of(context)
-    old, directories = horizon(settings, now()), watched(settings)
+    directories = watched(settings)
     with opened(settings) as store:
+        old = horizon(settings, believed(store, now()))
         if dry_run:
             deleted = Deleted(runs=sum(1 for _ in expired(store, old, directories)))
         else:

@@ -40,6 +40,13 @@ def horizon(settings: Settings, moment: datetime) -> Horizon:
     return Horizon(stamp(moment - kept.actions), stamp(moment - min(kept.quiet, kept.actions)))
 
 
+def believed(store: Store, moment: datetime) -> datetime:
+    """By when it is reckoned what is old, for who deletes by hand: whatever the clock says, a week after the last run
+    at most."""
+    last = last_began(store)
+    return moment if last is None else min(moment, datetime.fromisoformat(last) + MOST)
+
+
 class Retention:
     """The daily job. `settings` are those of now."""
 

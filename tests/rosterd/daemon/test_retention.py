@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rosterd.daemon import retention
-from rosterd.daemon.retention import FIRST, SETTLED, Retention, horizon
+from rosterd.daemon.retention import FIRST, SETTLED, Retention, believed, horizon
 from rosterd.policies import policy_of, watched
 from rosterd.settings import Settings
 from store import Store
@@ -102,6 +102,17 @@ def test_a_clock_that_stays_ahead_deletes_a_week_more_each_day(
     ahead = 10 * 365 * DAY
     gone = [process.look(ahead + hours * HOUR) for hours in (0, 1, 2, 25, 49, 73)]
     assert [None if each is None else each.runs for each in gone] == [None, 3, None, 2, 0, 0]
+
+
+def test_by_hand_a_clock_that_is_ahead_counts_a_week_after_the_last_run(store: Store, settings: Settings) -> None:
+    process = aged(store, settings, 3, 2)
+    last = process.began - 2 * DAY
+    assert believed(store, process.began) == process.began
+    assert believed(store, process.began + 10 * 365 * DAY) == last + 7 * DAY
+
+
+def test_by_hand_a_store_without_runs_has_nothing_to_count_from(store: Store) -> None:
+    assert believed(store, Clock().now) == Clock().now
 
 
 def test_what_an_earlier_version_kept_of_it_is_no_time(store: Store, settings: Settings) -> None:
