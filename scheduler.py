@@ -178,6 +178,12 @@ class Timetable:
         of a clock that was set back."""
         return next_due(self.trigger, now, now, offset=self.offset)
 
+    def anew(self, now: datetime) -> datetime:
+        """When it is due once its time turned out to be of a clock that was ahead: within an interval, and not in the
+        same moment as all others."""
+        at = self.following(now)
+        return at - min(self.offset, (at - now) / 2) if _at_intervals(self.trigger) else at
+
     def put_off(self, health: Health, now: datetime) -> datetime | None:
         """When to look again, while reading the directory fails and it rests; None when nothing is against a run.
 
@@ -241,8 +247,8 @@ class Calendar:
         forward, self._seen = self._seen is not None and now >= self._seen, now
         if forward:
             return {}
-        following = {name: table.following(now) for name, (table, _) in self._entries.items()}
-        return {name: at for name, at in following.items() if self.at(name) > at}
+        tables = {name: table for name, (table, at) in self._entries.items() if at > table.following(now)}
+        return {name: table.anew(now) for name, table in tables.items()}
 
     def wake(self) -> datetime | None:
         """When to ask again: the earliest time anything is due; None when nothing is entered."""

@@ -313,8 +313,9 @@ def host() -> str:
     """Where a process id means what it means here: this machine, by a name that changes with every boot where the
     system tells, and its PID namespace (containers may share their machine's name). So the id of a process before a
     restart, or in another container, is never taken for a living or a dead one."""
-    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    parts = [os.uname().nodename, boot.read_text().strip() if boot.exists() else ""]
+    ids = (Path("/proc/sys/kernel/random/boot_id"), Path("/etc/machine-id"))  # a sandbox may hide the first
+    known = (each.read_text(encoding="ascii").strip() for each in ids if os.access(each, os.R_OK))
+    parts = [os.uname().nodename, next(known, "")]
     with suppress(OSError):
-        parts.append(str(space.readlink()).removeprefix("pid:").strip("[]"))
+        parts.append(str(Path("/proc/self/ns/pid").readlink()).removeprefix("pid:").strip("[]"))
     return "/".join(parts)
