@@ -83,8 +83,11 @@ def _holds(value: Any, op: str, wanted: Any) -> bool:
         return (isinstance(value, bool) is isinstance(wanted, bool) and value == wanted) is (op == "eq")
     if isinstance(value, str) and isinstance(wanted, str):
         return _TEXT[op](value, wanted) if op in _TEXT else _ORDER[op](value, wanted)
-    number = int | float
-    return op in _ORDER and isinstance(value, number) and isinstance(wanted, number) and _ORDER[op](value, wanted)
+    return op in _ORDER and _number(value) and _number(wanted) and bool(_ORDER[op](value, wanted))
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)  # to Python, true is 1
 
 
 _TEXT = {"co": str.__contains__, "sw": str.startswith, "ew": str.endswith}

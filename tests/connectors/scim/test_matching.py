@@ -9,7 +9,7 @@ from scim2_models import EnterpriseUser, ScimFilter, User
 from connectors.scim.filters import parse_filter
 from connectors.scim.matching import instant, matches, values
 from connectors.scim.schema import ENTERPRISE, USER
-from reconciler.query import Attr, Filter, Kind, Not
+from reconciler.query import Attr, Compare, Filter, Kind, Not, Operator
 from tests.connectors.scim.printing import FILTERS, USERS, printed
 
 ADA: dict[str, Any] = {
@@ -120,6 +120,14 @@ def test_an_attribute_of_another_kind_holds_for_nothing() -> None:
 def test_times(text: str, meant: str | None) -> None:
     found = instant(text)
     assert found == meant or (meant is None and text.endswith("9z"))
+
+
+@pytest.mark.parametrize("op", ["gt", "ge", "lt", "le"])
+def test_true_and_false_have_no_order_and_are_no_numbers(op: Operator) -> None:
+    """In SQL they are none either: a law found `false` among what is at most 0."""
+    badge = Attr(("badge",), type="decimal")
+    for value, wanted in ((False, 0), (True, 1), (0, False), (True, False), (False, True)):
+        assert not matches(Compare(badge, op, wanted), {"badge": value})
 
 
 def test_values_of_what_is_no_object() -> None:
