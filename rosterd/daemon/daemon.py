@@ -56,7 +56,7 @@ class Daemon:
         self.heard: Callable[[Report], None] = lambda _: None  # who wants to know of each report, in its thread
         self.trouble = Trouble()
         kind = "serve" if part.asks else "worker"
-        self._presence = Presence(store, kind, self._recovered, self.trouble, self._beat)
+        self._presence = Presence(store, kind, self._recovered, self.trouble, self._beat, buried=self._buried)
         self._claims = claims_of(settings, store, self._presence)
         self._workers = Workers(self._claims, self._presence, slots=settings.daemon.workers)
         self.queue = Queue(store, self._announced)
@@ -124,6 +124,12 @@ class Daemon:
         if left:
             self.queue.ask_all([Ask(each.workspace, each.id, "push", by="start") for each in left])
         self._schedule.look()  # what is due of these joins
+
+    def _buried(self) -> None:
+        """Asks for what was told to a process that died before it asked."""
+        undone = waiting(self._store)
+        if left := [Ask(each.workspace, each.id, "push", by="scim") for each in self._told() if each.id in undone]:
+            self.queue.ask_all(left)
 
     def _changed(self, directory: DirectorySettings) -> bool:
         """Whether configuration wants something of a told directory that it did not when that last ran."""

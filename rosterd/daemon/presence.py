@@ -26,15 +26,15 @@ KEPT = timedelta(days=1)  # how long a wish is known once it is over
 
 
 class Presence:
-    """This process among those that run wishes. `recovered` is told of what was put back, and `beat`
-    called with every sign of life, in a thread."""
+    """This process among those that run wishes. In a thread, `recovered` is told of what was put back, and called are
+    `beat` with every sign of life and `buried` when another process turned out to be dead."""
 
     def __init__(
         self, store: Store, kind: str, recovered: Callable[[list[Wish]], None], trouble: Trouble,
-        beat: Callable[[], None] = lambda: None,
+        beat: Callable[[], None] = lambda: None, *, buried: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._store, self._kind, self._recovered, self._trouble = store, kind, recovered, trouble
-        self._beat = beat
+        self._beat, self._buried = beat, buried
         self._entering = threading.Lock()
         self._left = False
         self._runs: set[str] = set()
@@ -73,7 +73,7 @@ class Presence:
             if self._left:
                 return
             enter(self._store, self.id, self._kind, version("rosterd"), moment)
-        bury(self._store, moment)
+        dead = bury(self._store, moment)
         alive = frozenset(each.id for each in living(self._store, moment))
         found = recover(self._store, alive, moment, under_way=self._under_way)
         for wish in found:
@@ -83,6 +83,8 @@ class Presence:
             log.warning("run_closed", message=said, run=run, directory=directory, workspace=workspace)
         if found:
             self._recovered(found)
+        if dead:
+            self._buried()
         self._beat()
         forget(self._store, stamp(datetime.fromisoformat(moment) - KEPT))
 

@@ -208,6 +208,15 @@ def test_a_stop_ends_in_its_time_though_somebody_locks_the_database(tmp_path: Pa
     assert "ended at once" in ended.err
 
 
+def test_what_was_told_to_a_process_that_was_killed_before_it_asked_is_done_by_another(tmp_path: Path) -> None:
+    acme = told(tmp_path)
+    with serving(acme), serving(acme) as other:
+        eventually(lambda: settled(acme))
+        assert other.client("acme-scim").post("/Users", json=person(1)).status_code == 201
+        other.kill()
+        eventually(lambda: "p1@acme.example" in acme.roster())
+
+
 def test_a_disk_that_takes_nothing_is_survived_and_told(tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: what writes beyond it is refused."""
     acme = told(tmp_path)
