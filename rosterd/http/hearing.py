@@ -4,6 +4,7 @@ A daemon that is killed forgets the last few seconds of it; nothing else hangs o
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Ear:
     def __init__(self, keep: Keep, now: Callable[[], str]) -> None:
         self._keep, self._now = keep, now
         self._heard: dict[str, Heard] = {}
+        self._refused = False
 
     def heard(self, grant: Grant, response: Response) -> None:
         """Notes a request."""
@@ -59,9 +61,13 @@ class Ear:
         try:
             await self._keep(heard)
         except StoreError as error:
-            log.warning("hearing_not_kept", message=f"what was heard is not kept yet: {error.whole}", code=error.code)
+            level, self._refused = (logging.DEBUG if self._refused else logging.WARNING), True
+            said = f"what was heard is not kept yet: {error.whole}"
+            log.log(level, "hearing_not_kept", message=said, code=error.code)
             for directory, noted in heard.items():
                 later = self._heard.setdefault(directory, Heard())
                 later.tokens |= noted.tokens
                 later.leniencies += noted.leniencies
                 later.last = later.last or noted.last
+        else:
+            self._refused = False

@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from connectors.scim.listener import Response
 from reconciler.errors import StoreError
 from rosterd.http.hearing import Ear, Heard
@@ -55,3 +57,13 @@ def test_what_the_store_refuses_is_kept_the_next_time() -> None:
     ear.heard(ACME, Response(200, leniencies=("op-case",)))
     asyncio.run(ear.flush())
     assert memory.kept == [{"acme-scim": Heard({"a"}, Counter({"op-case": 2}), "now")}]
+
+
+def test_that_the_store_refuses_is_said_once_until_it_takes_something(caplog: pytest.LogCaptureFixture) -> None:
+    memory = Memory()
+    ear = Ear(memory.keep, lambda: "now")
+    for closed in (True, True, False, True):
+        memory.closed = closed
+        ear.heard(ACME, Response(200))
+        asyncio.run(ear.flush())
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
