@@ -77,15 +77,16 @@ def reject_run(
         WorkspaceBusy: another run holds the workspace.
     """
     earlier, directory, chosen = _meant(settings, store, run, only, digest=digest)
-    with lease(store, directory.workspace, new_run(now())):
+    with lease(store, directory.workspace, new_run(now())) as held:
         chosen = _still(store, earlier.run, chosen)
         with store.write() as connection:
+            held.check(connection, now())  # who was paused here may have been overtaken by an approval
             for each in chosen:
                 decided(
                     connection, earlier.run, each, verdict="rejected", by=by, at=now(), workspace=directory.workspace,
                     directory=directory.id,
                 )  # fmt: skip
-        return reject(store, earlier.run, directory.id, [each.cluster for each in chosen])
+            return reject(connection, earlier.run, directory.id, [each.cluster for each in chosen])
 
 
 def undo_run(settings: Settings, store: Store, run: str, *, apply: bool, progress: Progress) -> Report:

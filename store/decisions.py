@@ -170,17 +170,16 @@ def _refuse(connection: Connection, directory: str, actions: Iterable[Action], *
     )
 
 
-def reject(store: Store, run: str, directory: str, clusters: Iterable[Cluster]) -> int:
+def reject(connection: Connection, run: str, directory: str, clusters: Iterable[Cluster]) -> int:
     """Drops held clusters until their cause changes; how many actions that were."""
     dropped = 0
-    with store.write() as connection:
-        for cluster in clusters:
-            for batch in _actions(connection, run, "held", cluster.step):
-                meant = [a for a in batch if (a.evidence or "", a.cause) == (cluster.evidence, cluster.cause)]
-                _refuse(connection, directory, meant, code="rejected", run=run)
-                dropped += len(meant)
-            settle(connection, run, cluster, "rejected", "rejected: not planned again until the cause changes")
-        recount(connection, run)
+    for cluster in clusters:
+        for batch in _actions(connection, run, "held", cluster.step):
+            meant = [a for a in batch if (a.evidence or "", a.cause) == (cluster.evidence, cluster.cause)]
+            _refuse(connection, directory, meant, code="rejected", run=run)
+            dropped += len(meant)
+        settle(connection, run, cluster, "rejected", "rejected: not planned again until the cause changes")
+    recount(connection, run)
     return dropped
 
 

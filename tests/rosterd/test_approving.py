@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import DirectoryError
+from reconciler.errors import DirectoryError, StoreError
 from reconciler.report import Report
+from rosterd import deciding
 from rosterd.deciding import CannotDecide, held_digest
 from rosterd.ports import lease
 from store import Store
 from store.database import rows
-from store.decisions import held_clusters
+from store.decisions import HeldCluster, held_clusters
 from store.leases import WorkspaceBusy, stamp
 from store.runs import RunTasks
 from tests.builders import by_hand
@@ -280,6 +281,31 @@ def test_of_two_approvals_at_once_one_does_it(acme: Acme, times: int) -> None:
         sql = "SELECT count(*) FROM action WHERE kind = 'deactivate' AND state = 'applied'"
         assert rows(connection, sql)[0][0] == 3
     assert acme.active() == {*OTHERS}
+
+
+def test_a_rejection_that_was_overtaken_rejects_nothing(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process was paused for longer than its lease, and somebody approved meanwhile: the leavers would have been
+    refused ever after."""
+    report = held(acme)
+    still = deciding._still
+    looks: list[str] = []
+
+    def paused(store: Store, run: str, chosen: list[HeldCluster]) -> list[HeldCluster]:
+        found = still(store, run, chosen)
+        if len(looks) == 0:  # before it has the lease
+            looks.append(run)
+            return found
+        monkeypatch.undo()
+        edit(store, "UPDATE lease SET expires_at = :past", past="2020-01-01T00:00:00.000Z")
+        assert acme.approve(report.run).state == "succeeded"
+        return found
+
+    monkeypatch.setattr(deciding, "_still", paused)
+    with pytest.raises(StoreError, match="taken over"):
+        acme.reject(report.run)
+    assert acme.active() == {*OTHERS}
+    with acme.store.read() as connection:
+        assert {row.verdict for row in rows(connection, "SELECT verdict FROM decision")} == {"approved"}
 
 
 def test_of_an_approval_and_a_rejection_at_once_one_counts(acme: Acme) -> None:

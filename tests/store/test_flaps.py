@@ -117,7 +117,9 @@ def test_a_flap_is_approved_as_it_was_held(store: Store) -> None:
 def test_a_flap_that_was_rejected_is_not_planned_again(store: Store) -> None:
     directory = Directory("ada")
     held = toggling(store, directory, 6)[-1]
-    assert reject(store, held.run, ASKED.directory, [each.cluster for each in held_clusters(store, held.run)]) == 1
+    clusters = [each.cluster for each in held_clusters(store, held.run)]
+    with store.write() as connection:
+        assert reject(connection, held.run, ASKED.directory, clusters) == 1
     (row,) = actions_of(store, sync(store, directory, ASKED).run)
     assert (row.state, row.code) == ("skipped", "rejected")
 

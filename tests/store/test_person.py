@@ -271,7 +271,9 @@ def test_what_somebody_rejected_is_not_coming(store: Store) -> None:
     sync(store, directory, limited)
     directory.suspend("ada")
     held = sync(store, directory, limited)
-    reject(store, held.run, "okta", [each.cluster for each in held_clusters(store, held.run)])
+    clusters = [each.cluster for each in held_clusters(store, held.run)]
+    with store.write() as connection:
+        reject(connection, held.run, "okta", clusters)
     found = why(store, "ada@acme.com")
     assert f"Their deactivation is skipped: rejected after run {held.run}." in found.answer
     (change,) = found.directories[0].waiting
