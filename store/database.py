@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 
 from reconciler.errors import StoreError
-from store.files import obstacle
+from store.files import made, obstacle
 from store.functions import register
 
 HEAD = "0012"  # the newest migration; a test holds it against store/migrations
@@ -142,6 +142,8 @@ def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         sqlite = _is_sqlite(parsed.drivername)
+        if sqlite and (parsed.database in (None, "", ":memory:") or parsed.query.get("mode") == "memory"):
+            raise ValueError("a database in memory forgets whom rosterd manages")
         options: dict[str, Any] = {"timeout": BUSY_SECONDS} if sqlite else of_connections(parsed)
         # As many connections as there are threads at work, which are bounded where they begin: runs that each hold one
         # and wait for another would wait for each other.
@@ -153,8 +155,10 @@ def _engine(url: str) -> Engine:
         ) from exc
     if _is_sqlite(parsed.drivername):
         _new_enough()
-        if parsed.database:
-            _make_folder(Path(parsed.database).parent)
+        file = Path(str(parsed.database))
+        if not str(file).startswith("file:"):
+            _make_folder(file.parent)
+            event.listen(engine, "do_connect", lambda *_: made(file))
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
     return engine

@@ -1,7 +1,16 @@
-"""Why the file of an SQLite database cannot be used, found out at the file: SQLite says the same of many reasons."""
+"""The file of an SQLite database: how it is made, and why it cannot be used, found out at the file, because SQLite says
+the same of many reasons."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
+
+
+def made(file: Path) -> None:
+    """Makes the file for nobody but its owner: it holds names and addresses, and SQLite gives what it puts beside it
+    the same mode. One that is there stays as it is; where none can be made, SQLite finds that out."""
+    with suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def obstacle(file: Path) -> tuple[str, str] | None:

@@ -76,6 +76,26 @@ def test_systemd_reads_the_unit_and_finds_it_closed(tmp_path: Path, name: str) -
     passes(command, "security", "--offline=true", "--threshold=15", "--no-pager", str(unit))
 
 
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_starts_nothing_that_a_small_system_lacks(name: str) -> None:
+    """/bin/kill is of procps, which Debian's smallest system does not have: a reload failed there."""
+    text = (DEPLOY / name).read_text(encoding="utf-8")
+    assert set(re.findall(r"^Exec\w+=(\S+)", text, re.MULTILINE)) == {"/opt/rosterd/bin/rosterd", "/bin/sh"}
+
+
+def test_the_command_beside_the_service_is_the_service_in_all_that_counts() -> None:
+    """`deploy/rosterd` is for /bin/sh; what it says of the user, the database and the secrets is the unit's."""
+    passes("/bin/sh", "-n", "rosterd")
+    text, unit = (DEPLOY / "rosterd").read_text(encoding="utf-8"), (DEPLOY / UNITS[0]).read_text(encoding="utf-8")
+    said = re.findall(r"--property=(\w+=\S+)", text)
+    assert [each for each in said if f"\n{each}\n" not in unit] == ["User=rosterd"]  # the name of the unit, there
+    (store,) = re.findall(r"--setenv=(ROSTERD_STORE__URL=\S+)", text)
+    assert f"Environment={store} " in unit
+    assert re.findall(r"/opt/rosterd/bin/rosterd --config \S+", text) == [
+        each.removesuffix(" serve") for each in re.findall(r"ExecStart=(.+)", unit)
+    ]
+
+
 # -- metrics that are named are there -----------------------------------------------------------------------------
 
 
