@@ -43,6 +43,15 @@ def enter(store: Store, id: str, kind: str, version: str, now: str) -> Worker:  
     return made
 
 
+def time_there(store: Store) -> datetime | None:
+    """The time of the database's machine; None on SQLite, whose machine is this one."""
+    if store.sqlite:
+        return None
+    with store.read() as connection:
+        found: datetime = rows(connection, "SELECT clock_timestamp() AS there")[0].there
+    return found
+
+
 def leave(store: Store, id: str) -> None:  # noqa: A002
     """This process runs nothing more."""
     with store.write() as connection:

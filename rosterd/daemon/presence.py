@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 
 from reconciler.errors import StoreError
+from rosterd.daemon.clock import Clock
 from rosterd.daemon.pace import STORE_AGAIN
 from rosterd.daemon.trouble import Trouble
 from rosterd.logs import logger
@@ -35,6 +36,7 @@ class Presence:
     ) -> None:  # fmt: skip
         self._store, self._kind, self._recovered, self._trouble = store, kind, recovered, trouble
         self._beat, self._buried = beat, buried
+        self._clock = Clock(store)
         self._entering = threading.Lock()
         self._left = False
         self._runs: set[str] = set()
@@ -86,6 +88,7 @@ class Presence:
         if dead:
             self._buried()
         self._beat()
+        self._clock.look()
         forget(self._store, stamp(datetime.fromisoformat(moment) - KEPT))
 
     async def keep(self) -> None:
