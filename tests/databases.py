@@ -5,7 +5,7 @@ one database that is emptied after each test. That migrating itself works is tes
 """
 
 import itertools
-import json
+import os
 import shutil
 import signal
 import tempfile
@@ -133,10 +133,11 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def sweep() -> None:
-    """Ends the servers of test sessions that were killed, known by their folders and by whose pid they hold."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        pids, postmaster = folder / ".handle_pids.json", folder / "postmaster.pid"
-        if not pids.exists() or any(psutil.pid_exists(pid) for pid in json.loads(pids.read_text() or "[0]")):
+    """Ends the servers of test sessions that were killed, known by the pid in the names of their folders. (The file in
+    which the package keeps its users is empty for the time in which a server starts.)"""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        postmaster, owner = folder / "postmaster.pid", folder.name.removeprefix(PREFIX).partition("-")[0]
+        if not owner.isdecimal() or psutil.pid_exists(int(owner)):
             continue
         with suppress(psutil.NoSuchProcess, FileNotFoundError):
             server = psutil.Process(int(postmaster.read_text().splitlines()[0]))
@@ -154,7 +155,7 @@ def postgres_server() -> Iterator[Postgres]:
     user.
     """
     sweep()
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     started = _server(folder)
     postgres = Postgres(str(folder), started)
     try:
