@@ -25,6 +25,7 @@ CODES = {
     "email_conflict": "leave the address {email} to one of the accounts in {directory}",
     "linked_elsewhere": "give one of the two another address, or take the member out of the other's hands",
     "address_held": "let the change of the member who holds the address through",
+    "not_created": "let the change that makes them a member through",
     "email_taken": "give one of the two another address",
     "protected": "take the address off protected in [[workspace]] {workspace}",
     "last_holder": "give somebody else the protected role first",

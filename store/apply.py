@@ -16,7 +16,7 @@ from reconciler.errors import StoreError
 from reconciler.model import Profile, edited, key
 from reconciler.plan import Action, Step
 from reconciler.policy import Policy, RoleAxis
-from store.database import REFUSED_VALUE, Store, bulk
+from store.database import REFUSED_VALUE, Store, bulk, rows
 from store.leases import Held, lock_workspace
 from store.profiles import COLUMNS, columns_of, profile_in
 from store.workspace import holders, made_teams, teams_of
@@ -96,6 +96,7 @@ class _Work:
         self.connection, self.policy, self.now, self.run = connection, policy, now, run
         self._workspace = policy.workspace
         self.members: dict[str, _Row] = {}
+        self._unmade: set[str] | None = None  # were to be created in this run, and were not
         self.moving: set[str] = set()  # get another address in this run
         self.leaving: set[str] = set()  # are deactivated in this run
         self.writes: list[tuple[str, list[tuple[Any, ...]]]] = []
@@ -136,10 +137,20 @@ class _Work:
         """Why the action's member is not (any more) what this directory manages; None when it is."""
         member = self.members.get(action.member)
         if member is None:
-            return Outcome("failed", "member_gone", f"member {action.member} does not exist")
+            return self._missing(action)
         if member["directory"] != self.policy.directory or member["external_id"] != action.external_id:
             return Outcome("failed", "changed_since", f"{member['email']} is no longer linked to {action.external_id}")
         return None
+
+    def _missing(self, action: Action) -> Outcome:
+        """A member whose creation is held or could not be made is no failure of what follows it."""
+        if self._unmade is None:
+            sql = "SELECT member FROM action WHERE run = :run AND step = :create AND state <> 'applied'"
+            found = rows(self.connection, sql, run=self.run, create=int(Step.CREATE))
+            self._unmade = {row[0] for row in found}
+        if action.member in self._unmade:
+            return Outcome("skipped", "not_created", f"{action.email} was not created")
+        return Outcome("failed", "member_gone", f"member {action.member} does not exist")
 
     def holders(self, axis: RoleAxis) -> set[str]:
         """Ids of the active members who hold the axis's protected value or a higher one."""

@@ -16,7 +16,7 @@ from store.leases import Held
 from store.runs import actions_of
 from store.workspace import roster
 from tests.builders import ROLE, Directory, admins, by_hand, changes, member, people, policy, sync
-from tests.store.plans import action, applied, begin, create, deactivate, demote, everybody, rename
+from tests.store.plans import action, applied, begin, create, deactivate, demote, everybody, joins, rename
 from tests.store.workspaces import add, edit
 
 # -- addresses that change hands ----------------------------------------------------------------------------------
@@ -71,6 +71,21 @@ def test_an_address_stays_with_its_owner_when_the_change_that_frees_it_is_not_ma
     list(tasks.apply())
     assert {row.external_id: row.code for row in actions_of(store, lease.run)}["bob"] == "address_held"
     assert addresses(store) == {"ada": "ada", "hand-owner": "owner"}
+
+
+@pytest.mark.parametrize("held", ["the creation", "the address"])
+def test_who_is_not_created_joins_no_team_and_that_is_no_failure(store: Store, held: str) -> None:
+    """Regression: joining the team failed in every run, because the member did not exist, and the run was `partial`."""
+    add(store, member("ada"), by_hand("owner", "admin"))
+    newcomer = create("bob", email="ada@acme.com", parks=member("ada").id)
+    if held == "the creation":
+        newcomer = create("bob", cause="odd")
+    tasks, lease = begin(store, newcomer, joins("bob", "Engineering"), joins("eve", "Engineering"))
+    tasks.hold([Hold(Step.CREATE, "odd", 1, "too many")])
+    list(tasks.apply())
+    outcome = {(row.kind, row.external_id): (row.state, row.code) for row in actions_of(store, lease.run)}
+    assert outcome["join_team", "bob"] == ("skipped", "not_created")
+    assert outcome["join_team", "eve"] == ("failed", "member_gone"), "nobody was going to create them"
 
 
 def test_the_address_of_a_leaver_who_was_renamed_goes_to_the_newcomer(store: Store) -> None:
