@@ -10,7 +10,9 @@ from store.database import rows
 from store.workspace import RosterMember, roster
 from tests.store.truth import Truth
 
-EXCUSES = {"protected", "last_holder", "no_email", "email_conflict", "linked_elsewhere", "address_held"}
+EXCUSES = {
+    "protected", "last_holder", "no_email", "email_conflict", "linked_elsewhere", "address_held", "not_created",
+}  # fmt: skip
 
 
 def check_roster(store: Store, policy: Policy, truth: Truth, left: Sequence[ActionRow]) -> None:

@@ -14,6 +14,8 @@ LIMITS = {
     "off": [],
     "tight": ["deactivate = { count = 2 }", "leave_team = { count = 2 }", "demote = { count = 2 }"],
     "windows": ["deactivate_24h = { count = 3 }", "demote_1h = { count = 2 }", "promote_7d = { percent = 50 }"],
+    "everything": [f"{change} = {{ count = 1 }}" for change in ("deactivate", "leave_team", "demote", "promote")],
+    "promotions": ["promote = { count = 1 }"],
     "flap": ["flap = { times = 2, runs = 20 }"],
 }
 _KEYS = (

@@ -29,7 +29,7 @@ from rosterd import deciding, ports
 from store import Store
 from store import runs as stored
 from store.apply import Batch, apply_batch
-from store.workspace import roster
+from store.workspace import RosterMember, roster
 from tests.store.workspaces import edit
 
 NOBODY = 1 << 30  # no process has this id
@@ -61,18 +61,22 @@ class Ran(msgspec.Struct):
 
     report: Report
     policy: Policy
+    approved: frozenset[str] | None = None  # keys of clusters of the run that this one is about
     planned: list[Action] = []
-    held: frozenset[Cluster] = frozenset()
+    held: frozenset[Cluster] | None = None  # until the guard judged: then nothing is released
 
     @property
     def released(self) -> list[Action]:
         """What is planned and not held."""
+        if self.held is None:
+            return []
         return [action for action in self.planned if action.state == "planned" and cluster(action) not in self.held]
 
     @property
     def withheld(self) -> list[Action]:
         """What is planned and held."""
-        return [action for action in self.planned if action.state == "planned" and cluster(action) in self.held]
+        held = self.held or ()
+        return [action for action in self.planned if action.state == "planned" and cluster(action) in held]
 
     @property
     def plan(self) -> Plan:
@@ -90,6 +94,7 @@ class Watch:
         self.runs: dict[str, Ran] = {}
         self.fresh: list[str] = []
         self.held_before: set[str] = set()
+        self.approving: frozenset[str] | None = None  # keys of clusters, while somebody approves them
 
     def begin(self) -> None:
         """From here on everything is seen, and time is the test's."""
@@ -118,7 +123,7 @@ class Watch:
     def _opening(self, opens: Callable[..., None]) -> Callable[..., None]:
         def opening(tasks: Any, report: Report) -> None:
             opens(tasks, report)
-            self.runs[report.run] = Ran(report, tasks._policy, [])
+            self.runs[report.run] = Ran(report, tasks._policy, self.approving if report.of else None)
             self.fresh.append(report.run)
 
         return opening
@@ -128,6 +133,8 @@ class Watch:
             listed = list(actions)
             records(tasks, listed, **more)
             self.runs[tasks._run].planned += listed
+            if self.runs[tasks._run].report.of:
+                self._check_found(tasks._policy.workspace, listed)
 
         return recording
 
@@ -161,8 +168,21 @@ class Watch:
             tally.add(ran.planned)
             assert tally.digest == ran.plan.digest
             assert Plan.from_json(ran.plan.to_json()) == ran.plan
-            if ran.report.trigger != "approval":
+            if ran.approved is not None:
+                self._check_approved(ran, ran.approved)
+            else:
                 self._check_limits(ran)
+
+    def _check_approved(self, ran: Ran, approved: frozenset[str]) -> None:
+        """Law 2: what was approved is what is applied, and nothing that the earlier run did not hold."""
+        held = [each for each in self.runs[ran.report.of].withheld if cluster(each).key in approved]
+        assert {action.digest for action in ran.released} <= {action.digest for action in held}
+
+    def _check_found(self, workspace: str, actions: list[Action]) -> None:
+        """What a person decided is made of members who are as it says, whatever they were when they were looked at."""
+        known = {each.id: each for each in roster(self._store, workspace)}
+        for action in (each for each in actions if each.state == "planned"):
+            assert action.member not in known or as_found(action, known[action.member]), action
 
     def _check_limits(self, ran: Ran) -> None:
         """Of what a limit counts, less is released than the limit."""
@@ -171,6 +191,22 @@ class Watch:
                 continue
             released = [action for action in ran.released if action.step is GUARDED[change]]
             assert len(released) < limit.count, (change, released)
+
+
+def as_found(action: Action, member: RosterMember) -> bool:
+    """Whether a member is as an action found them."""
+    match action.kind:
+        case "deactivate" | "reactivate":
+            return member.active is (action.kind == "deactivate")
+        case "set_role":
+            return all(member.roles.get(axis) == value for axis, value in action.before.items())
+        case "join_team":
+            return action.after["team"] not in member.teams
+        case "leave_team":
+            return action.before["team"] in member.teams
+        case "update":
+            return all(getattr(member, name) == value for name, value in action.before.items())
+    return True
 
 
 def _twice(context: Context, subject: Subject) -> Any:
