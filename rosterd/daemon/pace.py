@@ -16,6 +16,7 @@ STORE_AGAIN = 2.0  # before the next try of whatever the store refused
 LONGEST_AGAIN = 5.0
 BACK_OFF = 1.0  # after a run that broke
 LONGEST_BACK_OFF = 300.0
+LONGEST_OUTAGE = 10.0  # after a run that broke because the store takes nothing: that may be over at any moment
 
 
 class Wakes(Frozen, frozen=True):
@@ -52,6 +53,7 @@ def again(waited: float) -> float:
     return min(max(waited, AGAIN), LONGEST_AGAIN)
 
 
-def back_off(failures: int) -> float:
-    """How long to wait after a run broke for the `failures`th time in a row."""
-    return min(BACK_OFF * 2.0 ** (min(failures, 20) - 1), LONGEST_BACK_OFF)
+def back_off(failures: int, *, outage: bool = False) -> float:
+    """How long to wait after a run broke for the `failures`th time in a row; `outage`: because the store takes nothing,
+    which costs little to find out, and keeps leavers waiting after it is over."""
+    return min(BACK_OFF * 2.0 ** (min(failures, 20) - 1), LONGEST_OUTAGE if outage else LONGEST_BACK_OFF)

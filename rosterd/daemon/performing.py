@@ -20,7 +20,7 @@ from rosterd.daemon.trouble import Trouble
 from rosterd.faults import told
 from rosterd.logs import about, logger
 from rosterd.ports import now
-from store.database import Store
+from store.database import UNAVAILABLE, Store
 from store.leases import stamp
 from store.wishes import ASKED, Ask, Wish, advance, finish, put_back
 from store.wishes import Progress as Known
@@ -101,7 +101,7 @@ class Performer:
             log.warning("not_run", message=f"{wish.directory}: it is not asked for again: {said}", code=error["code"])
             self._until_kept(stop, lambda: finish(self._store, wish, now(), error))
             return
-        wait = back_off(tries)
+        wait = back_off(tries, outage=error["code"] in UNAVAILABLE)
         times = f"for the {tries}. time in a row; again in {wait:.3g} s"
         log.error(
             "run_broke", message=f"{wish.directory}: a run broke, {times}: {said}", code=error["code"], tries=tries

@@ -14,7 +14,7 @@ from reconciler.errors import StoreError
 from rosterd.daemon.pace import Wakes, back_off, rest
 from rosterd.daemon.queue import Queue
 from rosterd.logs import logger
-from store.database import Store
+from store.database import UNAVAILABLE, Store
 from store.wishes import Ask, Wish, wish_of
 
 log = logger("rosterd.daemon")
@@ -109,7 +109,7 @@ class Pushes:
 
     async def _later(self, lane: Lane, error: StoreError) -> None:
         lane.refused += 1
-        wait = back_off(lane.refused)
+        wait = back_off(lane.refused, outage=error.code in UNAVAILABLE)
         said = f"{lane.directory}: what was told waits for the store, {wait:.3g} s: {error.whole}"
         log.warning("store_refused", message=said, directory=lane.directory, workspace=lane.workspace, code=error.code)
         now = self._clock()

@@ -5,6 +5,7 @@ from rosterd.daemon.pace import (
     FEW,
     LONGEST_AGAIN,
     LONGEST_BACK_OFF,
+    LONGEST_OUTAGE,
     LONGEST_REST,
     PATIENCE,
     QUIET,
@@ -54,6 +55,13 @@ def test_waits_grow_up_to_a_bound() -> None:
     assert waits == sorted(waits)
     assert waits[1] == 2 * waits[0]
     assert waits[-1] == back_off(10_000) == LONGEST_BACK_OFF
+
+
+def test_a_store_that_takes_nothing_is_tried_again_soon_however_long_that_lasted() -> None:
+    """A disk that had room again: /readyz said no, and a leaver stayed, for as long as the disk had been full."""
+    waits = [back_off(tries, outage=True) for tries in range(1, 30)]
+    assert waits[:3] == [back_off(tries) for tries in range(1, 4)]
+    assert waits[-1] == back_off(10_000, outage=True) == LONGEST_OUTAGE
 
 
 def test_who_waits_for_another_run_asks_less_often_the_longer_it_takes() -> None:

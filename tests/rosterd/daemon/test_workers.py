@@ -203,6 +203,27 @@ def test_a_part_that_breaks_by_a_fault_goes_on(
     assert "ada@acme.com" not in caplog.text
 
 
+def test_a_run_that_a_full_disk_broke_is_tried_soon_again_however_often_that_was(
+    store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait doubled up to five minutes: so long a leaver stayed, and /readyz said no, when there was room again."""
+    monkeypatch.setattr(pace, "LONGEST_OUTAGE", 0.01)
+    runs = Runs()
+
+    def begin(_wish: Wish, _told: Progress, _stop: threading.Event) -> None:
+        if caplog.text.count("run broke") < 14:  # 0.005 s, doubled so often, is more than a minute
+            raise StoreError("the store refused: database or disk is full", code="disk_full")
+
+    runs.begin = begin
+
+    async def story(parts: Parts) -> None:
+        await parts.ask("acme/okta", "push")
+        await parts.idle(lambda: bool(runs.ended))
+
+    assert living(store, runs, story).ended == ["acme/okta"]
+    assert "for the 14. time in a row; again in 0.01 s" in caplog.text
+
+
 def test_a_stop_waits_for_what_runs_and_begins_nothing_more(store: Store) -> None:
     runs = Runs()
     there, go = threading.Event(), threading.Event()
