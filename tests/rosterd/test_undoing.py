@@ -16,10 +16,11 @@ from store.leases import WorkspaceBusy
 from store.runs import actions_of
 from store.workspace import roster
 from tests.builders import by_hand
-from tests.rosterd.decisions import Acme, refused
+from tests.rosterd.decisions import Acme, each, refused
 from tests.store.workspaces import add, edit
 
 Change = Callable[[Acme], None]
+NEW = ("eve", "fay", "gus")
 
 
 @pytest.fixture
@@ -177,6 +178,23 @@ def test_it_goes_through_the_guards(acme: Acme) -> None:
     again = acme.sync()
     assert "reactivate eve undone" in acme.did(again)
     assert refused(acme.approve, report.run).code == "nothing_held"
+
+
+def test_only_the_named_cluster_of_an_undo_is_made_and_the_rest_stays_held(acme: Acme) -> None:
+    acme.configure("deactivate = { count = 3 }\nleave_team = { count = 2 }")
+    acme.directory.hire("eve", "fay", "gus")
+    for name in ("cyd", "dan"):
+        acme.directory.join(name, groups=["Eng"])
+    report = acme.undo(acme.sync().run)
+    assert acme.did(report) == each("deactivate", NEW, "held") | each("leave_team", ("cyd", "dan"), "held")
+    names = acme.clusters(report.run)
+    made = acme.approve(report.run, only=[names["leave_team"]])
+    assert acme.did(made) == each("leave_team", ("cyd", "dan"), "applied")
+    assert acme.active() >= {*NEW}
+    left = acme.again(report)
+    assert (left.state, left.counts.held, [*acme.clusters(report.run)]) == ("held", 3, ["deactivate"])
+    assert acme.did(acme.approve(report.run)) == each("deactivate", NEW, "applied")
+    assert acme.again(report).state == "succeeded"
 
 
 def test_the_last_holder_stays(acme: Acme) -> None:
