@@ -98,11 +98,17 @@ class Fleet:
         eventually(lambda: all(self.wish(ticket).over for ticket in tickets), seconds)
 
     def running(self, ticket: Ticket) -> Process:
-        """The process that runs it, once one does."""
-        eventually(lambda: self.wish(ticket).state == "running")
-        sql = "SELECT w.pid FROM wish h JOIN worker w ON w.id = h.worker WHERE h.id = :id"
-        (found,) = self.rows(sql, id=self.wish(ticket).id)
-        return next(each for each in self.processes if each.popen.pid == found.pid)
+        """The process that runs it, once one does. On a busy machine one that says nothing for as long as a lease, and
+        does again, is not known for a moment."""
+        sql = "SELECT w.pid FROM wish h JOIN worker w ON w.id = h.worker WHERE h.id = :id AND h.state = 'running'"
+        found: set[int] = set()
+
+        def there() -> bool:
+            found.update(row.pid for row in self.rows(sql, id=self.wish(ticket).id))
+            return bool(found)
+
+        eventually(there)
+        return next(each for each in self.processes if each.popen.pid in found)
 
     def rows(self, sql: str, **given: Any) -> Any:
         """What the store holds."""
