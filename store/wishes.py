@@ -6,7 +6,7 @@ among those that can, the workspace that was served longest ago is first. Who cl
 it back (`put_back`); those of a worker that died are put back by others (`recover`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -275,17 +275,21 @@ def _put_back(
 
 
 def recover(
-    store: Store, alive: frozenset[str], now: str, *, under_way: Callable[[Wish], bool] = lambda _: True
+    store: Store, alive: Callable[[], Collection[str]], now: str, *, under_way: Callable[[Wish], bool] = lambda _: True
 ) -> list[Wish]:  # fmt: skip
     """Puts back what workers had claimed that are not among those alive, and what is not `under_way` though its worker
     lives; which wishes these were. One whose workers died again and again is lost when a person asked, and rests when
     not."""
     with store.read() as connection:
-        if not _left(connection, alive, under_way):
-            return []
+        running = _running(connection)
+    known = alive()  # asked after that: whoever had claimed by then had entered before
+    left = {(each.id, each.run) for each in running if each.worker not in known or not under_way(each)}
+    if not left:
+        return []
     with store.write() as connection:
         alone(connection)
-        return [wish for wish in _left(connection, alive, under_way) if _recover(connection, wish, now)]
+        found = [each for each in _running(connection) if (each.id, each.run) in left]
+        return [wish for wish in found if _recover(connection, wish, now)]
 
 
 def _recover(connection: Connection, wish: Wish, now: str) -> bool:
@@ -310,9 +314,8 @@ def _recover(connection: Connection, wish: Wish, now: str) -> bool:
     return done.rowcount == 1
 
 
-def _left(connection: Connection, alive: frozenset[str], under_way: Callable[[Wish], bool]) -> list[Wish]:
-    running = [_wish(row) for row in rows(connection, f"SELECT {_COLUMNS} FROM wish WHERE state = 'running'")]
-    return [wish for wish in running if wish.worker not in alive or not under_way(wish)]
+def _running(connection: Connection) -> list[Wish]:
+    return [_wish(row) for row in rows(connection, f"SELECT {_COLUMNS} FROM wish WHERE state = 'running'")]
 
 
 def wish_of(store: Store, id: str) -> Wish | None:  # noqa: A002

@@ -59,26 +59,30 @@ def leave(store: Store, id: str) -> None:  # noqa: A002
 
 
 def living(store: Store, now: str) -> list[Worker]:
-    """The workers that are alive, the oldest first. One elsewhere that was heard of later than now was ahead of the
-    time: it says so again soon, if it lives."""
-    moment = datetime.fromisoformat(now)
-    with store.read() as connection:
-        found = rows(
-            connection,
-            "SELECT id, kind, host, pid, version, began_at, beat_at FROM worker WHERE beat_at >= :since"
-            " ORDER BY began_at, id",
-            since=stamp(moment - store.lease),
-        )
-    latest = stamp(moment + store.lease)
-    workers = (Worker(*row) for row in found)
-    return [each for each in workers if (each.beat_at <= latest or here(each.host)) and not dead(each.host, each.pid)]
+    """The workers that are alive, the oldest first."""
+    return [each for each in _known(store) if _lives(store, each, now)]
 
 
 def bury(store: Store, now: str) -> int:
-    """Removes the workers that are not alive any more; how many these were."""
-    alive = {each.id for each in living(store, now)}
+    """Removes the workers that are not alive any more; how many these were. One that enters or says something
+    meanwhile stays."""
+    gone = [each for each in _known(store) if not _lives(store, each, now)]
+    if not gone:
+        return 0
+    sql = text("DELETE FROM worker WHERE id = :id AND beat_at = :beat_at")
+    with store.write() as connection:
+        return sum(connection.execute(sql, {"id": each.id, "beat_at": each.beat_at}).rowcount for each in gone)
+
+
+def _known(store: Store) -> list[Worker]:
+    sql = "SELECT id, kind, host, pid, version, began_at, beat_at FROM worker ORDER BY began_at, id"
     with store.read() as connection:
-        gone = [row.id for row in rows(connection, "SELECT id FROM worker") if row.id not in alive]
-    for each in gone:
-        leave(store, each)
-    return len(gone)
+        return [Worker(*row) for row in rows(connection, sql)]
+
+
+def _lives(store: Store, worker: Worker, now: str) -> bool:
+    """Whether it was heard of lately. One elsewhere that was later than now was ahead of the time: it says so again
+    soon, if it lives."""
+    moment = datetime.fromisoformat(now)
+    soon = worker.beat_at <= stamp(moment + store.lease) or here(worker.host)
+    return soon and worker.beat_at >= stamp(moment - store.lease) and not dead(worker.host, worker.pid)

@@ -76,8 +76,7 @@ class Presence:
                 return
             enter(self._store, self.id, self._kind, version("rosterd"), moment)
         dead = bury(self._store, moment)
-        alive = frozenset(each.id for each in living(self._store, moment))
-        found = recover(self._store, alive, moment, under_way=self._under_way)
+        found = recover(self._store, self._alive, moment, under_way=self._under_way)
         for wish in found:
             _taken_over(wish)
         for run, directory, workspace in closed_dead(self._store, moment):
@@ -90,6 +89,9 @@ class Presence:
         self._beat()
         self._clock.look()
         forget(self._store, stamp(datetime.fromisoformat(moment) - KEPT))
+
+    def _alive(self) -> frozenset[str]:
+        return frozenset(each.id for each in living(self._store, now()))
 
     async def keep(self) -> None:
         """Says so for ever; what the store refuses is tried again."""

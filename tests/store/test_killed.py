@@ -88,7 +88,7 @@ def test_the_run_of_a_wish_that_is_given_up_is_not_running_any_more(store: Store
     _, held = begin(store)
     claim(store, "dead", held.run, NOW)
     edit(store, "UPDATE lease SET pid = :pid", pid=dead_process())
-    assert [wish.id for wish in recover(store, frozenset(), NOW)] == ["w1"]
+    assert [wish.id for wish in recover(store, frozenset, NOW)] == ["w1"]
     assert closed_dead(store, NOW) == [(held.run, "okta", "acme")]
 
 

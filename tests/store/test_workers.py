@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
-from store import Store
+import pytest
+
+from store import Store, workers
+from store.leases import dead
 from store.workers import bury, enter, leave, living
 from tests.store.workspaces import edit
 
@@ -32,6 +35,25 @@ def test_a_process_of_this_machine_that_is_gone_is_dead_at_once(store: Store) ->
     assert [each.id for each in living(store, NOON)] == ["one"]
     assert bury(store, NOON) == 1
     assert bury(store, NOON) == 0
+
+
+def test_who_enters_while_another_looks_for_the_dead_is_not_one_of_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two that started at once the second removed the first, and took its run over."""
+    enter(store, "dead", "worker", "1.0", NOON)
+    enter(store, "back", "worker", "1.0", NOON)
+
+    def entering(where: str, pid: int) -> bool:
+        enter(store, "new", "worker", "1.0", TOO_LATE)
+        enter(store, "back", "worker", "1.0", TOO_LATE)
+        return dead(where, pid)
+
+    monkeypatch.setattr(workers, "dead", entering)
+    edit(store, "UPDATE worker SET pid = 1, host = 'far/away' WHERE id = 'dead'")
+    enter(store, "here", "worker", "1.0", TOO_LATE)
+    assert bury(store, TOO_LATE) == 1
+    assert [each.id for each in living(store, TOO_LATE)] == ["back", "here", "new"]
 
 
 def test_one_elsewhere_is_alive_while_it_is_heard_of(store: Store) -> None:

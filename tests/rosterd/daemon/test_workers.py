@@ -378,7 +378,7 @@ def test_a_wish_that_comes_back_while_its_first_run_still_ends_is_another_run(st
     async def story(parts: Parts) -> None:
         await parts.ask("acme/okta", "manual")
         await entered(there)
-        assert recover(store, frozenset(), stamp(datetime.now(UTC)))
+        assert recover(store, frozenset, stamp(datetime.now(UTC)))
         parts.workers.announced(())
         await parts.idle_but(1, lambda: runs.ended == ["acme/okta"])
         go.set()
