@@ -16,7 +16,7 @@ from store.leases import stamp
 from tests.acceptance.command import Rehearsal, people, rehearsal
 from tests.acceptance.daemon import SCIM, SECONDS, eventually, serving
 from tests.acceptance.test_queue import person
-from tests.databases import Postgres
+from tests.databases import database
 
 pytestmark = pytest.mark.acceptance
 RUNS, ACTIONS = 130, 250  # of long ago, and in each of these
@@ -27,13 +27,8 @@ AGO = timedelta(days=200)
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a new database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/rosterd.db"
-        return
-    server: Postgres = request.getfixturevalue("postgres")
-    name = server.create()
-    yield server.url(name)
-    server.drop(name)
+    with database(request) as url:
+        yield url or f"sqlite:///{tmp_path}/rosterd.db"
 
 
 @contextmanager

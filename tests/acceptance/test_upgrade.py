@@ -23,7 +23,7 @@ from store.migrate import schema_of, upgrade
 from tests.acceptance.command import Rehearsal, rehearsal
 from tests.acceptance.daemon import SCIM, SECONDS, Daemon, eventually, serving
 from tests.acceptance.test_queue import person
-from tests.databases import Postgres
+from tests.databases import database
 
 pytestmark = pytest.mark.acceptance
 EARLIER = Path(__file__).parent / "schema_0009"
@@ -42,13 +42,8 @@ def world_of_then(kind: Any) -> World:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that is not there yet, or is empty."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/rosterd.db"
-        return
-    server: Postgres = request.getfixturevalue("postgres")
-    name = server.create()
-    yield server.url(name)
-    server.drop(name)
+    with database(request) as url:
+        yield url or f"sqlite:///{tmp_path}/rosterd.db"
 
 
 @contextmanager
