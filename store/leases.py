@@ -118,9 +118,8 @@ def _locked(connection: Connection, workspace: str) -> Sequence[Any]:
     waited for: a run renews its own in the transaction of a batch, or of everything that it read, which takes long."""
     sql = "SELECT token, run, host, pid, expires_at FROM lease WHERE workspace = :w"
     if connection.dialect.name != "sqlite":
-        connection.exec_driver_sql(
-            "SELECT pg_advisory_xact_lock(8462, hashtext(%s))", (workspace,)
-        )  # there may be none
+        # There may be no row yet to lock.
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(8462, hashtext(%s))", (workspace,))
         sql += " FOR UPDATE"
     return rows(connection, sql, w=workspace)
 
