@@ -4,12 +4,13 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from connectors.base import Connector
 from connectors.scim.observe import observed
 from reconciler.changes import EVERYBODY, NOBODY, Touched
+from reconciler.errors import StoreError
 from reconciler.guard import Gauges
 from reconciler.health import Health, after, check_due
 from reconciler.model import Observation, Questions, Wanted
@@ -196,7 +197,7 @@ def _source(connector: Connector | Told | None) -> Source:
 
 @contextmanager
 def lease(store: Store, workspace: str, run: str) -> Iterator[Held]:
-    """Holds the workspace for the time of a run.
+    """Holds the workspace for the time of a run. That the store does not take it back changes nothing about the run.
 
     Raises:
         WorkspaceBusy: another run holds it.
@@ -205,7 +206,8 @@ def lease(store: Store, workspace: str, run: str) -> Iterator[Held]:
     try:
         yield held
     finally:
-        give_back(store, held)
+        with suppress(StoreError):
+            give_back(store, held)
 
 
 async def run_once(

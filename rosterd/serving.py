@@ -59,7 +59,7 @@ async def serve(
     over, and returns. A second signal ends the process at once. `listening` is called when requests are answered.
     Without `work`, runs are left to other processes. `again`: SIGHUP came since these settings were read."""
     daemon = await asyncio.to_thread(Daemon, settings, store, Part(works=work))
-    telling = Telling(settings, store, address_of(sock), daemon.woken)
+    telling = Telling(settings, store, address_of(sock), daemon.woken, daemon.trouble)
     state = State(store, daemon)
     reloading = Reloading(daemon, telling.configure)
     stop = threading.Event()

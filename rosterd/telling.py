@@ -23,6 +23,7 @@ from rosterd.ports import now
 from rosterd.settings.kinds import ScimConfig, connector_config
 from rosterd.settings.model import DirectorySettings, Settings
 from rosterd.tokens import finder
+from rosterd.trouble import Trouble
 from store.database import Store
 from store.scim.gauges import note_request
 from store.scim.writer import Writer
@@ -36,13 +37,15 @@ WARN_SECONDS = 86400.0
 class Telling:
     """Every told directory of a configuration, served from `address`; `changed` is told which one is another now."""
 
-    def __init__(self, settings: Settings, store: Store, address: str, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, address: str, changed: Callable[[str], None], trouble: Trouble
+    ) -> None:
         self._settings, self._store, self._address = settings, store, address
         self._writer = Writer(store)
         self._kept: dict[str, Kept] = {}
         self._doors: dict[str, Door] = {}
         self._left: list[Door] = []  # of earlier configurations: requests may still be in them
-        self._transactions = StoreTransactions(store, self._writer, self._kept, now)
+        self._transactions = StoreTransactions(store, self._writer, self._kept, now, trouble)
         self._ear = Ear(self._keep, now)
         self.configure(settings)
         self.endpoint = ScimEndpoint(

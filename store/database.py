@@ -65,11 +65,13 @@ UNAVAILABLE = frozenset({
 
 class Store:
     """One database. Safe to share between threads; connections come from SQLAlchemy's pool. `lease` is how long a
-    process that says nothing keeps what it holds: the same in all processes over it."""
+    process that says nothing keeps what it holds: the same in all processes over it. `unreturned` are the leases (a
+    workspace and its token) that runs of this process ended with while the database took nothing."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.lease = LEASE
+        self.unreturned: set[tuple[str, int]] = set()
         self.sqlite = engine.dialect.name == "sqlite"
 
     @contextmanager

@@ -93,7 +93,8 @@ def take(store: Store, workspace: str, run: str, now: str) -> Held:
         token = 1
         if found:
             last, holder, where, pid, until = found[0]
-            if holder and _lasts(store, until, now, where) and not dead(where, pid):
+            ended = (workspace, last) in store.unreturned or dead(where, pid)
+            if holder and _lasts(store, until, now, where) and not ended:
                 raise WorkspaceBusy(
                     f"run {holder} holds {_called(workspace)} until {until}",
                     where=f"process {pid} on {where.split('/')[0]}",
@@ -131,12 +132,31 @@ def _lasts(store: Store, until: str, now: str, where: str) -> bool:
 
 
 def give_back(store: Store, held: Held) -> None:
-    """Ends a lease; harmless when it was taken over."""
+    """Ends a lease; harmless when it was taken over. What the database does not take is kept for `return_all`, and is
+    in the way of no other run of this process.
+
+    Raises:
+        StoreError: the store refused.
+    """
+    store.unreturned.add((held.workspace, held.token))
+    return_all(store)
+
+
+def return_all(store: Store) -> None:
+    """Ends the leases that are not given back yet: processes elsewhere wait for them.
+
+    Raises:
+        StoreError: the store refused.
+    """
+    ended = tuple(store.unreturned)
+    if not ended:
+        return
     with store.write() as connection:
         connection.execute(
             text("UPDATE lease SET run = '', expires_at = '' WHERE workspace = :w AND token = :token"),
-            {"w": held.workspace, "token": held.token},
+            [{"w": workspace, "token": token} for workspace, token in ended],
         )
+    store.unreturned.difference_update(ended)
 
 
 def lock_workspace(connection: Connection, workspace: str) -> None:

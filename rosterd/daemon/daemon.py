@@ -18,11 +18,11 @@ from rosterd.daemon.queue import Queue
 from rosterd.daemon.retention import Retention
 from rosterd.daemon.runs import runs
 from rosterd.daemon.schedule import Schedule
-from rosterd.daemon.trouble import Trouble
 from rosterd.daemon.workers import Claims, FromStore, Workers
 from rosterd.logs import logger
 from rosterd.settings.kinds import PULLED
 from rosterd.settings.model import DirectorySettings, Settings
+from rosterd.trouble import Trouble
 from rosterd.wiring import followed_anew
 from store.database import Store
 from store.due import waiting

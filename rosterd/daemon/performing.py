@@ -16,10 +16,10 @@ from reconciler.ports import Progress
 from reconciler.report import Report
 from rosterd.daemon.pace import STORE_AGAIN, again, back_off
 from rosterd.daemon.queue import new_id
-from rosterd.daemon.trouble import Trouble
 from rosterd.faults import told
 from rosterd.logs import about, logger
 from rosterd.ports import now
+from rosterd.trouble import Trouble
 from store.database import UNAVAILABLE, Store
 from store.leases import stamp
 from store.wishes import ASKED, Ask, Wish, advance, finish, put_back

@@ -12,12 +12,12 @@ from importlib.metadata import version
 from reconciler.errors import StoreError
 from rosterd.daemon.clock import Clock
 from rosterd.daemon.pace import STORE_AGAIN
-from rosterd.daemon.trouble import Trouble
 from rosterd.logs import logger
 from rosterd.ports import new_run, now
+from rosterd.trouble import Trouble
 from store.database import Store
 from store.killed import closed_dead
-from store.leases import stamp
+from store.leases import return_all, stamp
 from store.wishes import ASKED, MOST_TRIES, Wish, forget, recover
 from store.workers import BEAT, BEATS, bury, enter, leave, living
 
@@ -75,6 +75,7 @@ class Presence:
             if self._left:
                 return
             enter(self._store, self.id, self._kind, version("rosterd"), moment)
+        return_all(self._store)
         dead = bury(self._store, moment)
         found = recover(self._store, self._alive, moment, under_way=self._under_way)
         for wish in found:

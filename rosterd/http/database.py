@@ -10,10 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import Connection
 
 from connectors.scim.listener import Response
+from reconciler.errors import StoreError
 from reconciler.model import Frozen
 from reconciler.policy import Policy
 from rosterd.http.ports import Work
 from rosterd.http.turns import Turns
+from rosterd.trouble import Trouble
 from store.database import Store, translated
 from store.readers import Readers
 from store.scim.resources import DirectoryResources
@@ -35,8 +37,11 @@ class Kept(Frozen, frozen=True):
 class StoreTransactions:
     """Implements `ports.Transactions`."""
 
-    def __init__(self, store: Store, writer: Writer, kept: Mapping[str, Kept], now: Callable[[], str]) -> None:
+    def __init__(
+        self, store: Store, writer: Writer, kept: Mapping[str, Kept], now: Callable[[], str], trouble: Trouble
+    ) -> None:
         self._store, self._readers, self._kept, self._now = store, Readers(store), kept, now
+        self._trouble = trouble
         self._quick = ThreadPoolExecutor(1, thread_name_prefix="scim read")
         self._slow = ThreadPoolExecutor(SLOW_READERS, thread_name_prefix="scim scan")
         self._writes: Turns[Job] = Turns(writer.submit_all, MOST)
@@ -57,7 +62,12 @@ class StoreTransactions:
                 raise Undo(response)
             return response
 
-        response: Response = await self._writes.done(Job(job, directory))
+        try:
+            response: Response = await self._writes.done(Job(job, directory))
+        except StoreError as error:
+            self._trouble.met("requests", error)
+            raise
+        self._trouble.over("requests")
         return response
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 place and the way out, and the daemon goes on when it is over. Mounting takes root; where it is not allowed, these skip.
 A limit that stands in for a full disk is in test_lifetime.py."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -43,12 +44,13 @@ def over(acme: Rehearsal, disk: Path) -> Rehearsal:
     return acme
 
 
-def fill(file: Path) -> None:
-    """Until there is no room."""
+def fill(file: Path, room: int) -> None:
+    """Until there is room for so many bytes."""
     with suppress(OSError), file.open("wb", buffering=0) as opened:
         while True:
             opened.write(b"x" * 4096)
     assert shutil.disk_usage(file.parent).free == 0
+    os.truncate(file, file.stat().st_size - room)
 
 
 @pytest.mark.parametrize("there", ["nothing", "a folder", "a database"])
@@ -105,21 +107,24 @@ def test_a_disk_that_becomes_read_only_is_survived_told_and_over_after_a_restart
         eventually(lambda: {"p1@acme.example", "p2@acme.example"} <= set(acme.roster()))
 
 
-def test_a_full_disk_is_survived_told_and_over_when_there_is_room_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("room", [0, 1 << 15])
+def test_a_full_disk_is_survived_told_and_over_when_there_is_room_again(tmp_path: Path, room: int) -> None:
+    """With room for a little, a request is taken and its run breaks, whose lease was not taken back either: signs of
+    life were, and /readyz first said yes, then no for a minute after there was room again."""
     with mounted(tmp_path / "disk") as disk, serving(over(told(tmp_path), disk)) as daemon:
         acme = daemon.rehearsal
         client, operator = daemon.client("acme-scim"), daemon.client()
         assert client.post("/Users", json=person(1)).status_code == 201
         eventually(lambda: "p1@acme.example" in acme.roster())
         filled = disk / "filled"
-        fill(filled)
+        fill(filled, room)
         eventually(lambda: client.post("/Users", json=person(2)).status_code == 503)
-        eventually(lambda: operator.get("/readyz").status_code == 503)
+        assert operator.get("/readyz").status_code == 503
         assert operator.get("/readyz").json()["why"] == "the store: disk_full"
         assert client.get("/Users").json()["totalResults"] >= 1
         filled.unlink()
-        eventually(lambda: operator.get("/readyz").status_code == 200)
         assert client.post("/Users", json=person(3)).status_code == 201
+        eventually(lambda: operator.get("/readyz").status_code == 200)
         eventually(lambda: {"p1@acme.example", "p3@acme.example"} <= set(acme.roster()))
         ended = daemon.stop()
     assert ended.code == 0

@@ -21,6 +21,7 @@ from store.database import rows
 from store.leases import Held, WorkspaceBusy, give_back, stamp, take
 from store.runs import reports
 from tests.builders import Directory, by_hand, member, sync
+from tests.rosterd.daemon.parts import Parts, Runs
 from tests.store.plans import NOW, begin, deactivate
 from tests.store.workspaces import add, edit
 
@@ -99,6 +100,44 @@ def test_a_process_in_another_container_is_not_known_by_its_id(store: Store, mon
     monkeypatch.undo()
     with pytest.raises(WorkspaceBusy):
         take(store, "acme", "r2", LATER)
+
+
+def not_taken_back(store: Store, run: str, error: StoreError | None = None) -> None:
+    """A run ends, with an error or without, when the database takes nothing."""
+    patched = pytest.MonkeyPatch()
+
+    def write() -> None:
+        raise StoreError("the store refused: database or disk is full", code="disk_full")
+
+    try:
+        with lease(store, "acme", run):
+            patched.setattr(store, "write", write)
+            if error is not None:
+                raise error
+    finally:
+        patched.undo()
+
+
+def test_a_lease_that_a_full_disk_did_not_take_back_is_in_nobodys_way(store: Store) -> None:
+    """The process lives and does not renew it: its workspace waited for a minute after there was room again."""
+    not_taken_back(store, "r1")
+    with lease(store, "acme", "r2") as second:
+        assert second.token == 2
+
+
+def test_a_lease_that_was_not_taken_back_is_with_the_next_sign_of_life(store: Store) -> None:
+    """Processes elsewhere wait for it."""
+    elsewhere = Store(store.engine)
+    not_taken_back(store, "r1")
+    with pytest.raises(WorkspaceBusy):
+        take(elsewhere, "acme", "r2", ports.now())
+    Parts(store, Runs()).presence.show()
+    assert (take(elsewhere, "acme", "r2", ports.now()).token, store.unreturned) == (2, set())
+
+
+def test_a_run_whose_lease_was_not_taken_back_has_its_own_error(store: Store) -> None:
+    with pytest.raises(StoreError, match="of the run"):
+        not_taken_back(store, "r1", StoreError("of the run", code="lease_lost"))
 
 
 def test_every_batch_renews(store: Store) -> None:

@@ -9,8 +9,8 @@ from reconciler.report import Report
 from rosterd.daemon.performing import Performer
 from rosterd.daemon.presence import Presence
 from rosterd.daemon.queue import Queue
-from rosterd.daemon.trouble import Trouble
 from rosterd.daemon.workers import FromStore, Workers
+from rosterd.trouble import Trouble
 from store import Store
 from store.wishes import Ask, Ticket, Trigger, Wish, depths
 from tests.rosterd.reports import report

@@ -10,6 +10,7 @@ from connectors.scim.ports import Resources
 from reconciler.errors import StoreError
 from rosterd.http.database import Kept, StoreTransactions
 from rosterd.http.ports import Work
+from rosterd.trouble import Trouble
 from store import Store
 from store.scim.resources import DirectoryResources
 from store.scim.writer import Writer
@@ -20,9 +21,14 @@ DIRECTORY = policy().directory
 
 
 @pytest.fixture
-def transactions(store: Store) -> Iterator[StoreTransactions]:
+def trouble() -> Trouble:
+    return Trouble()
+
+
+@pytest.fixture
+def transactions(store: Store, trouble: Trouble) -> Iterator[StoreTransactions]:
     with Writer(store) as writer:
-        made = StoreTransactions(store, writer, {DIRECTORY: Kept(policy())}, lambda: NOW)
+        made = StoreTransactions(store, writer, {DIRECTORY: Kept(policy())}, lambda: NOW, trouble)
         yield made
         made.close()
 
@@ -54,6 +60,21 @@ def test_a_read_that_breaks_leaves_those_alone_that_came_with_it(
     error = outcomes.pop(place)
     assert isinstance(error, StoreError)
     assert outcomes == [Response(200), Response(404)]
+
+
+def test_a_write_that_a_full_disk_refuses_is_in_the_way_until_one_is_taken(
+    transactions: StoreTransactions, trouble: Trouble
+) -> None:
+    """/readyz said that all was well, while clients were told to come back later."""
+
+    def full(_resources: Resources) -> Response:
+        raise StoreError("the store refused: database or disk is full", code="disk_full")
+
+    with pytest.raises(StoreError):
+        asyncio.run(transactions.write(DIRECTORY, full))
+    assert trouble.why() == "disk_full"
+    asyncio.run(transactions.write(DIRECTORY, lambda _: Response(200)))
+    assert trouble.why() == ""
 
 
 def test_what_was_written_is_read_by_the_next(transactions: StoreTransactions) -> None:

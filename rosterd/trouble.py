@@ -7,7 +7,7 @@ from collections.abc import Callable
 from reconciler.errors import RunError
 from store.database import UNAVAILABLE
 
-LASTS = 60.0  # seconds that one refusal counts, unless it is told to be over
+LASTS = 20.0  # seconds that one refusal counts unless it is told to be over: what is tried again is so more often
 
 
 class Trouble:
