@@ -3,6 +3,7 @@
 import functools
 import gc
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,9 @@ MEMORY, ENOUGH = Path("/dev/shm"), 2 << 30  # a file system in memory, and the b
 def pytest_configure() -> None:
     """Temporary files go to memory where that can be: databases make and remove thousands of files, and no test asks
     whether they outlive the machine's power. Garbage is looked for less often: the vendors' libraries are large, and
-    going through them took a tenth of the time."""
+    going through them took a tenth of the time. What the tests start can be interrupted also from the background of a
+    shell, which has it ignore that, and hands that down."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(20_000, 20, 20)
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
         tempfile.tempdir = str(MEMORY)

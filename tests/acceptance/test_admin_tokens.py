@@ -31,7 +31,7 @@ def test_a_token_is_shown_once_and_kept_nowhere(tmp_path: Path) -> None:
     }  # fmt: skip
     assert made["token"] not in listed.out + acme.here("admin-token", "list").out
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
-    assert made["token"].rpartition("_")[2].encode() not in kept
+    assert made["token"].split("_", 2)[2].encode() not in kept
     assert token(acme, "list").json == listed.json
     assert acme.here("token", "list", "acme-scim", "--json").json == []
 
