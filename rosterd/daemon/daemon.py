@@ -58,11 +58,11 @@ class Daemon:
         kind = "serve" if part.asks else "worker"
         self._presence = Presence(store, kind, self._recovered, self.trouble, self._beat, buried=self._buried)
         self._claims = claims_of(settings, store, self._presence)
-        self._workers = Workers(self._claims, self._presence, slots=settings.daemon.workers)
+        self._workers = Workers(self._claims, self._presence, self.trouble, slots=settings.daemon.workers)
         self.queue = Queue(store, self._announced)
         self._performer = Performer(store, runs(lambda: self.settings, store), self._ended, self.trouble)
-        self._schedule = Schedule(store, self.queue)
-        self._pushes = Pushes(store, self.queue)
+        self._schedule = Schedule(store, self.queue, self.trouble)
+        self._pushes = Pushes(store, self.queue, self.trouble)
         self._retention = Retention(lambda: self.settings, store)
         self._keeping: asyncio.Task[None] | None = None
 

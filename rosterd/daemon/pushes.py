@@ -14,6 +14,7 @@ from reconciler.errors import StoreError
 from rosterd.daemon.pace import Wakes, back_off, rest
 from rosterd.daemon.queue import Queue
 from rosterd.logs import logger
+from rosterd.trouble import Trouble
 from store.database import UNAVAILABLE, Store
 from store.wishes import Ask, Wish, wish_of
 
@@ -39,8 +40,10 @@ class Lane:
 class Pushes:
     """Asks for directories that told something. Lives in one event loop."""
 
-    def __init__(self, store: Store, queue: Queue, clock: Callable[[], float] = time.monotonic) -> None:
-        self._store, self._queue, self._clock = store, queue, clock
+    def __init__(
+        self, store: Store, queue: Queue, trouble: Trouble, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store, self._queue, self._trouble, self._clock = store, queue, trouble, clock
         self._lanes: dict[str, Lane] = {}
         self._closed = False
 
@@ -80,6 +83,7 @@ class Pushes:
                     lane.wakes = None
                     lane.wish = await asyncio.to_thread(self._ask, lane)
                     lane.refused = 0
+                    self._trouble.over("pushes")
                 except StoreError as error:
                     await self._later(lane, error)
         finally:
@@ -109,6 +113,7 @@ class Pushes:
 
     async def _later(self, lane: Lane, error: StoreError) -> None:
         lane.refused += 1
+        self._trouble.met("pushes", error)
         wait = back_off(lane.refused, outage=error.code in UNAVAILABLE)
         said = f"{lane.directory}: what was told waits for the store, {wait:.3g} s: {error.whole}"
         log.warning("store_refused", message=said, directory=lane.directory, workspace=lane.workspace, code=error.code)

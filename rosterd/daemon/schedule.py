@@ -20,6 +20,7 @@ from rosterd.logs import logger
 from rosterd.policies import turn_of
 from rosterd.settings.kinds import PULLED
 from rosterd.settings.model import DirectorySettings
+from rosterd.trouble import Trouble
 from scheduler import Calendar, Timetable, staggered
 from store.database import Store
 from store.due import due_time, due_times, last_read, last_verified, move_due, set_due
@@ -42,8 +43,8 @@ def now() -> datetime:
 class Schedule:
     """The schedule of a configuration over a store; `configure` and `look` block and may be called in threads."""
 
-    def __init__(self, store: Store, queue: Queue, clock: Callable[[], datetime] = now) -> None:
-        self._store, self._queue, self._clock = store, queue, clock
+    def __init__(self, store: Store, queue: Queue, trouble: Trouble, clock: Callable[[], datetime] = now) -> None:
+        self._store, self._queue, self._trouble, self._clock = store, queue, trouble, clock
         self._calendar = Calendar()
         self._workspaces: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -167,7 +168,9 @@ class Schedule:
             try:
                 await asyncio.to_thread(self.look)
                 wait, refused = self._wait(), False
+                self._trouble.over("the schedule")
             except StoreError as error:
+                self._trouble.met("the schedule", error)
                 level = logging.DEBUG if refused else logging.WARNING
                 log.log(
                     level, "store_refused", message=f"what is due waits for the store: {error.whole}", code=error.code

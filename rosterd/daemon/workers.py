@@ -16,6 +16,7 @@ from rosterd.daemon.pace import STORE_AGAIN
 from rosterd.daemon.performing import Performer
 from rosterd.daemon.presence import Presence
 from rosterd.logs import logger
+from rosterd.trouble import Trouble
 from store.database import Store
 from store.wishes import Wish, claim
 
@@ -87,8 +88,8 @@ class FromStore:
 class Workers:
     """Runs what waits. Lives in one event loop; only `announced` is for other threads."""
 
-    def __init__(self, claims: Claims, presence: Presence, *, slots: int) -> None:
-        self._claims, self._presence, self.slots = claims, presence, slots
+    def __init__(self, claims: Claims, presence: Presence, trouble: Trouble, *, slots: int) -> None:
+        self._claims, self._presence, self._trouble, self.slots = claims, presence, trouble, slots
         self._running: dict[str, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._poked = asyncio.Event()
@@ -143,8 +144,10 @@ class Workers:
                 if not refused:
                     said = f"the store says nothing about what to run; asking on: {error.whole}"
                     log.error("store_refused", message=said, code=error.code)
+                self._trouble.met("claims", error)
                 refused, more = True, False
             else:
+                self._trouble.over("claims")
                 if refused:
                     log.info("store_answers", message="the store answers again")
                 refused = False

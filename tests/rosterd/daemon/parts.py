@@ -58,7 +58,7 @@ class Parts:
     def __init__(self, store: Store, runs: Runs, *, slots: int = 4) -> None:
         self.store, self.trouble = store, Trouble()
         self.presence = Presence(store, "serve", lambda _: None, self.trouble)
-        self.workers = Workers(FromStore(store, self.presence), self.presence, slots=slots)
+        self.workers = Workers(FromStore(store, self.presence), self.presence, self.trouble, slots=slots)
         self.queue = Queue(store, self.workers.announced)
         self.performer = Performer(store, runs, runs.note, self.trouble)
 

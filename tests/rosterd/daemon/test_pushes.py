@@ -25,7 +25,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pushing(store: Store, runs: Runs, story: Callable[[Pushes, Parts], Awaitable[None]]) -> Runs:
     async def live(parts: Parts) -> None:
-        made = Pushes(store, parts.queue)
+        made = Pushes(store, parts.queue, parts.trouble)
         await story(made, parts)
         await made.close()
 
@@ -66,23 +66,27 @@ def test_what_comes_during_a_run_is_one_run_after_it(store: Store) -> None:
     assert len(pushing(store, runs, story).began) == 2
 
 
-def test_what_the_store_refuses_is_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_store_refuses_is_told_and_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = Runs()
+    why: list[str] = []
 
     async def story(pushes: Pushes, parts: Parts) -> None:
         asking = parts.queue.ask
         refusals = iter(range(3))
 
         def refusing(wanted: Ask) -> Ticket:
+            why.append(parts.trouble.why())
             if next(refusals, None) is not None:
-                raise StoreError("the store refused: database or disk is full")
+                raise StoreError("the store refused: database or disk is full", code="disk_full")
             return asking(wanted)
 
         monkeypatch.setattr(parts.queue, "ask", refusing)
         pushes.told("acme/scim", "acme")
         await parts.idle(lambda: bool(runs.began))
+        why.append(parts.trouble.why())
 
     assert pushing(store, runs, story).began == [("acme/scim", "push")]
+    assert why == ["", "disk_full", "disk_full", "disk_full", ""]
 
 
 def test_what_was_told_last_is_asked_for_at_the_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +96,7 @@ def test_what_was_told_last_is_asked_for_at_the_end(store: Store, monkeypatch: p
 
     async def live() -> None:
         parts = Parts(store, Runs())
-        pushes = Pushes(store, parts.queue)
+        pushes = Pushes(store, parts.queue, parts.trouble)
         pushes.told("acme/scim", "acme")
         await asyncio.sleep(0.05)
         assert await asyncio.to_thread(depths, store) == {"waiting": 0, "running": 0}

@@ -1,5 +1,6 @@
 """The schedule over a store: it asks for what is due, once, whoever else looks, whatever the clock does."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from rosterd.daemon import schedule
 from rosterd.daemon.queue import Queue
 from rosterd.daemon.schedule import Schedule
 from rosterd.settings import DirectorySettings
+from rosterd.trouble import Trouble
 from store import Store, open_store
 from store.database import rows, scalar
 from store.due import due_times
@@ -57,7 +59,8 @@ class Watched:
     def __init__(self, store: Store, directories: Sequence[DirectorySettings], clock: Clock) -> None:
         self.store, self.clock = store, clock
         self.asked: list[str] = []
-        self.schedule = Schedule(store, Queue(store, self.asked.extend), clock)
+        self.trouble = Trouble()
+        self.schedule = Schedule(store, Queue(store, self.asked.extend), self.trouble, clock)
         self.schedule.configure(directories)
 
     def at(self, moment: timedelta) -> list[str]:
@@ -170,7 +173,7 @@ def test_of_several_processes_one_asks(store: Store, tmp_path: Path) -> None:
 
 def test_a_process_that_starts_while_another_runs_does_not_ask_again(store: Store, tmp_path: Path) -> None:
     clock, directories = Clock(), configured(tmp_path, QUARTERLY)
-    late = Schedule(store, Queue(store), clock)
+    late = Schedule(store, Queue(store), Trouble(), clock)
     known = due_times(store)
     assert Watched(store, directories, clock).at(0 * MINUTE) == ["okta"]
     with pytest.MonkeyPatch.context() as patch:  # it looked before the other one had entered it
@@ -275,6 +278,31 @@ def test_a_transaction_that_is_rolled_back_loses_no_time(
         assert rows(connection, "SELECT 1 FROM wish") == []
     assert watched.at(1 * MINUTE) == ["okta"]
     assert due(store, "okta") == stamp(NOW + 16 * MINUTE)
+
+
+def test_what_is_due_while_the_store_refuses_is_told_and_asked_for_after_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "STORE_AGAIN", 0.005)
+    watched = Watched(store, configured(tmp_path, QUARTERLY), Clock())
+    why: list[str] = []
+
+    def asking(connection: Connection, wanted: Ask, new: str, moment: str) -> Ticket:
+        why.append(watched.trouble.why())
+        if len(why) < 4:
+            raise StoreError("the store refused: database or disk is full", code="disk_full")
+        return ask(connection, wanted, new, moment)
+
+    async def keeping() -> None:
+        task = asyncio.create_task(watched.schedule.keep())
+        while not watched.asked or watched.trouble.why():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        task.cancel()
+
+    monkeypatch.setattr(schedule, "ask", asking)
+    asyncio.run(keeping())
+    assert why == ["", "disk_full", "disk_full", "disk_full"]
+    assert len(watched.asked) == 1
 
 
 def test_who_was_ahead_and_is_gone_keeps_nobody_waiting(store: Store, tmp_path: Path) -> None:

@@ -398,19 +398,19 @@ def test_the_worker_goes_on_when_the_store_answers_again(
 ) -> None:
     monkeypatch.setattr(workers, "STORE_AGAIN", 0.02)
     store = open_store(sqlite_url)
-    tries: list[int] = []
-
-    def claiming(store: Store, worker: str, run: str, now: str) -> Wish | None:
-        tries.append(1)
-        if len(tries) < 4:
-            raise StoreError("the store refused: connection to server failed")
-        return claim(store, worker, run, now)
-
-    monkeypatch.setattr(workers, "claim", claiming)
+    why: list[str] = []
 
     async def story(parts: Parts) -> None:
+        def claiming(store: Store, worker: str, run: str, now: str) -> Wish | None:
+            why.append(parts.trouble.why())
+            if len(why) < 4:
+                raise StoreError("the store refused: connection to server failed", code="cannot_reach")
+            return claim(store, worker, run, now)
+
+        monkeypatch.setattr(workers, "claim", claiming)
         await parts.ask("acme/okta")
-        await parts.idle(lambda: len(tries) > 4)
+        await parts.idle(lambda: len(why) > 4)
+        assert why[:5] == ["", "cannot_reach", "cannot_reach", "cannot_reach", ""]
 
     with caplog.at_level(logging.INFO):
         assert living(store, Runs(), story).ended == ["acme/okta"]
