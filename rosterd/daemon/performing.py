@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from reconciler.errors import RunError, StoreError
@@ -24,10 +25,13 @@ from store.database import UNAVAILABLE, Store
 from store.leases import stamp
 from store.wishes import ASKED, Ask, Wish, advance, finish, put_back
 from store.wishes import Progress as Known
+from store.workers import living
 
 log = logger("rosterd.daemon")
 
 MOST_ELSEWHERE = 8  # tries (four minutes) of what this process does not know, and another one may
+ASKED_ELSEWHERE = 8  # the same while somebody waits for it
+ELSEWHERE = 0.5  # seconds between two of these
 TOLD_EVERY = 0.5  # seconds between two writes of a run's progress
 
 Run = Callable[[Wish, Progress, threading.Event], Report]
@@ -92,6 +96,10 @@ class Performer:
 
     def _broke(self, wish: Wish, error: dict[str, str], stop: threading.Event) -> None:
         said = f"{error['message']} ({error['code']})"
+        if wish.trigger in ASKED and self._elsewhere(wish, error):
+            log.debug("run_elsewhere", message=f"{wish.directory}: left to another process: {said}", code=error["code"])
+            self._until_kept(stop, lambda: put_back(self._store, wish, _in(ELSEWHERE), tries=wish.tries + 1))
+            return
         if wish.trigger in ASKED:
             log.error("run_broke", message=f"{wish.directory}: a run broke: {said}", code=error["code"])
             self._until_kept(stop, lambda: finish(self._store, wish, now(), error))
@@ -108,6 +116,14 @@ class Performer:
         )
         later = Ask(wish.workspace, wish.directory, wish.trigger, wish.verify, wish.asked_by, _in(wait), tries)
         self._until_kept(stop, lambda: finish(self._store, wish, now(), error, later=(new_id(now()), later)))
+
+    def _elsewhere(self, wish: Wish, error: dict[str, str]) -> bool:
+        """Whether another process may have read a newer configuration than this one."""
+        if error["code"] != NotConfigured.code or wish.tries >= ASKED_ELSEWHERE:
+            return False
+        with suppress(StoreError):  # that it refuses is met by whoever keeps the outcome
+            return len(living(self._store, now())) > 1
+        return False
 
     def _until_kept(self, stop: threading.Event, keep: Callable[[], object]) -> None:
         """Nobody else can run the workspace before the store has this."""

@@ -12,7 +12,6 @@ from reconciler.errors import RunError, StoreError
 from reconciler.ports import Progress
 from reconciler.report import Report
 from rosterd.daemon import lasting, pace, performing, presence, workers
-from rosterd.daemon.performing import MOST_ELSEWHERE, NotConfigured
 from rosterd.daemon.queue import Queue, WishGone
 from store import Store, open_store
 from store.leases import WorkspaceBusy, stamp
@@ -157,26 +156,6 @@ def test_who_asked_by_hand_gets_the_error_and_no_second_try(store: Store) -> Non
     assert told[0].error is not None
     assert (told[0].state, told[0].error["message"], told[0].error["fix"]) == ("done", "no such key", "that")
     assert len(runs.began) == 1
-
-
-def test_a_directory_that_was_taken_out_is_not_tried_for_ever(
-    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(pace, "LONGEST_BACK_OFF", 0.01)
-    runs = Runs()
-
-    def begin(_wish: Wish, _told: Progress, _stop: threading.Event) -> None:
-        raise NotConfigured("the daemon's configuration has no directory acme/okta")
-
-    runs.begin = begin
-
-    async def story(parts: Parts) -> None:
-        await parts.ask("acme/okta", "schedule")
-        await parts.idle(lambda: len(runs.began) > MOST_ELSEWHERE)
-
-    living(store, runs, story)
-    assert len(runs.began) == MOST_ELSEWHERE + 1
-    assert "it is not asked for again" in caplog.text
 
 
 def test_a_part_that_breaks_by_a_fault_goes_on(
