@@ -148,14 +148,14 @@ def sweep() -> None:
 
 
 @contextmanager
-def postgres_server() -> Iterator[Postgres]:
+def postgres_server(folder: Path | None = None) -> Iterator[Postgres]:
     """Starts a server in a new folder, and stops it and removes the folder at the end.
 
-    The folder is not below pytest's own: that one is closed to others, and a server started by root runs as another
-    user.
+    Unless one is named, the folder is not below pytest's own: that one is closed to others, and a server started by
+    root runs as another user.
     """
     sweep()
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    folder = folder or Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
     started = _server(folder)
     postgres = Postgres(str(folder), started)
     try:
