@@ -139,7 +139,7 @@ def give_back(store: Store, held: Held) -> None:
         StoreError: the store refused.
     """
     store.unreturned.add((held.workspace, held.token))
-    return_all(store)
+    _end(store, [(held.workspace, held.token)])
 
 
 def return_all(store: Store) -> None:
@@ -148,9 +148,12 @@ def return_all(store: Store) -> None:
     Raises:
         StoreError: the store refused.
     """
-    ended = tuple(store.unreturned)
-    if not ended:
-        return
+    left = sorted(store.unreturned.copy())  # in one order: two that do this wait for each other's rows
+    if left:
+        _end(store, left)
+
+
+def _end(store: Store, ended: Sequence[tuple[str, int]]) -> None:
     with store.write() as connection:
         connection.execute(
             text("UPDATE lease SET run = '', expires_at = '' WHERE workspace = :w AND token = :token"),
