@@ -70,6 +70,7 @@ def begin(format: Format, level: Level, stream: TextIO | None = None) -> None:  
             root.removeHandler(each)
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of it raises, too
     ours.setLevel(level.upper())
     ours.handlers, ours.propagate = [], True
 

@@ -84,6 +84,12 @@ def test_a_librarys_line_is_one_of_ours(out: io.StringIO) -> None:
     assert (line["event"], line["message"], line["level"]) == ("azure.identity", "it said no", "warning")
 
 
+def test_what_a_library_warns_of_and_raises_is_one_line(out: io.StringIO) -> None:
+    """Each run that a full disk of the server broke was told twice, the second time with a library's inner parts."""
+    logging.getLogger("psycopg").warning("error ignored terminating <psycopg.Pipeline [INERROR]>: pipeline aborted")
+    assert out.getvalue() == ""
+
+
 def test_the_level_bounds_it(out: io.StringIO) -> None:
     logs.begin("json", "warning", out)
     log.info("quiet")
