@@ -86,6 +86,7 @@ def test_a_librarys_line_is_one_of_ours(out: io.StringIO) -> None:
 
 def test_what_a_library_warns_of_and_raises_is_one_line(out: io.StringIO) -> None:
     """Each run that a full disk of the server broke was told twice, the second time with a library's inner parts."""
+    logs.begin("json", "debug", out)
     logging.getLogger("psycopg").warning("error ignored terminating <psycopg.Pipeline [INERROR]>: pipeline aborted")
     assert out.getvalue() == ""
 
