@@ -4,6 +4,7 @@ A thin one, because this is the hot path. What a request means is not here (conn
 is kept (store). Tokens, bodies and queries are never logged.
 """
 
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -29,6 +30,7 @@ READ = frozenset({"accept", "authorization", "content-encoding", "content-length
                   "if-none-match", "prefer", "transfer-encoding"})  # fmt: skip
 PASSED = ("accept", "content-type", "if-match", "if-none-match", "prefer")
 BUSY_SECONDS = "5"
+SAY_AGAIN = 600.0  # seconds until the log names the next request that the store refuses
 # One comparison by what resources are found by; what follows an `and` only narrows that.
 LOOKED_UP = re.compile(
     r"\s*(?:[\w:.]+:)?(?:userName|externalId|id|displayName|emails(?:\.value|\[type eq \"\w+\"\]\.value)?)\s+eq\s+\S"
@@ -63,6 +65,30 @@ class Visit:
     request: Request
 
 
+class Outage:
+    """What the log says of requests that the store refuses: the first, now and then another, and how many they were
+    once one is taken. Clients come again at once, some a hundred times a second."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._refused, self._writes, self._said = 0, False, 0.0
+
+    def met(self, error: StoreError, *, writes: bool) -> None:
+        """A request was refused that reads, or that writes."""
+        again = self._refused and self._clock() - self._said < SAY_AGAIN
+        said = f"SCIM requests have to be sent again: {error.whole}"
+        log.log(logging.DEBUG if again else logging.WARNING, "scim_request_refused", message=said, code=error.code)
+        self._said = self._said if again else self._clock()
+        self._refused, self._writes = self._refused + 1, self._writes or writes
+
+    def over(self, *, writes: bool) -> None:
+        """One was taken: where writes were refused, reads say nothing about it. A full disk can be read."""
+        if self._refused and (writes or not self._writes):
+            said = f"SCIM requests are taken again: {self._refused:,} had to be sent again"
+            log.info("scim_requests_taken", message=said, refused=self._refused)
+            self._refused, self._writes = 0, False
+
+
 class ScimEndpoint:
     """Answers everything below /scim/v2/."""
 
@@ -72,6 +98,7 @@ class ScimEndpoint:
     ) -> None:  # fmt: skip
         self._doors, self._tokens, self._transactions = doors, tokens, transactions
         self._hearing, self._changed, self._now, self._clock = hearing, changed, now, clock
+        self._outage = Outage(clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = headers_of(scope)
@@ -84,7 +111,7 @@ class ScimEndpoint:
         except ScimError as error:
             response = refused(error, headers.get("accept", ""))
         except StoreError as error:
-            response = refused(_of_store(error), headers.get("accept", ""))
+            response = refused(self._of_store(error, visit), headers.get("accept", ""))
         except Exception as error:  # noqa: BLE001 - one request may not end the daemon, and its client is told so
             log.error("scim_request_broke", message=f"a SCIM request broke: {told(error)}")
             response = refused(ScimError(500, "this is a fault of rosterd's, which its log tells more about"))
@@ -125,15 +152,27 @@ class ScimEndpoint:
         listener, request, directory = visit.listener, visit.request, visit.door.directory
         moment = self._now()
         if not listener.writes(request):
-            return await self._transactions.read(
+            response = await self._transactions.read(
                 directory, lambda resources: listener.answer(request, resources, moment), quick=quick(request)
             )
+            self._outage.over(writes=False)
+            return response
         response = await self._transactions.write(
             directory, lambda resources: listener.answer(request, resources, moment)
         )
+        self._outage.over(writes=True)
         if response.changed:
             self._changed(directory)
         return response
+
+    def _of_store(self, error: StoreError, visit: Visit | None) -> ScimError:
+        """A text that no database keeps is the client's fault. Anything else passes: after a 400 Okta never tries
+        again."""
+        if error.code == REFUSED_VALUE:
+            return ScimError(400, "a text holds a character that cannot be kept: NUL, or half of one", "invalidValue")
+        self._outage.met(error, writes=visit is not None and visit.listener.writes(visit.request))
+        again = (("Retry-After", BUSY_SECONDS),)
+        return ScimError(503, "rosterd cannot write just now: send it again", headers=again)
 
     def _note(self, visit: Visit, response: Response) -> None:
         self._hearing.heard(visit.grant, response)
@@ -188,11 +227,3 @@ def _unauthorized() -> ScimError:
 
 def _too_often(seconds: int) -> ScimError:
     return ScimError(429, f"too many requests: go on in {seconds} s", headers=(("Retry-After", str(seconds)),))
-
-
-def _of_store(error: StoreError) -> ScimError:
-    """A text that no database keeps is the client's fault. Anything else passes: after a 400 Okta never tries again."""
-    if error.code == REFUSED_VALUE:
-        return ScimError(400, "a text holds a character that cannot be kept: NUL, or half of one", "invalidValue")
-    log.warning("scim_request_refused", message=f"a SCIM request has to be sent again: {error.whole}", code=error.code)
-    return ScimError(503, "rosterd cannot write just now: send it again", headers=(("Retry-After", BUSY_SECONDS),))

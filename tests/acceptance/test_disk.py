@@ -139,6 +139,7 @@ def full_for_a_while(acme: Rehearsal, filled: Path, room: int) -> None:
         fill(filled, room)
         numbers = itertools.count(3)
         eventually(lambda: client.post("/Users", json=person(next(numbers))).status_code == 503)
+        assert client.post("/Users", json=person(next(numbers))).status_code == 503
         assert operator.get("/readyz").status_code == 503
         assert operator.get("/readyz").json()["why"] == "the store: disk_full"
         assert client.get("/Users").json()["totalResults"] >= 1
@@ -149,4 +150,5 @@ def full_for_a_while(acme: Rehearsal, filled: Path, room: int) -> None:
         ended = daemon.stop()
     assert ended.code == 0
     assert "free space on the disk that holds the database" in ended.err
+    assert (ended.err.count("have to be sent again"), ended.err.count("are taken again")) == (1, 1)
     assert "Traceback" not in ended.err

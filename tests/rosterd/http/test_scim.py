@@ -7,10 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.scim.listener import Request, Response
+from connectors.scim.ports import Resources
 from reconciler.errors import StoreError
 from rosterd.http.bounds import MOST_BYTES
+from rosterd.http.scim import SAY_AGAIN
 from store.database import REFUSED_VALUE
-from tests.rosterd.http.doors import ACME, LABELLED, OTHER, Doors, Failing
+from tests.rosterd.http.doors import ACME, LABELLED, OTHER, Doors, Echo, Failing
 
 USERS = "/scim/v2/acme-scim/Users"
 
@@ -222,6 +225,37 @@ def test_a_text_that_no_database_keeps_is_the_clients() -> None:
     response = asked("POST", doors=Doors(Unstorable), content=b"{}")
     assert response.status_code == 400
     assert response.json()["scimType"] == "invalidValue"
+
+
+def test_what_a_store_refuses_is_said_once_and_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    """Each of some hundred requests a second was a line of the log, until whoever reads it could not keep up."""
+    refusing = {"GET": False, "POST": True}
+
+    class Full(Echo):
+        def answer(self, request: Request, resources: Resources, now: str) -> Response:
+            if refusing[request.method]:
+                raise StoreError("the store refused: database or disk is full")
+            return super().answer(request, resources, now)
+
+    time = [0.0]
+    doors = Doors(Full, clock=lambda: time[0])
+
+    def said(*methods: str) -> list[str]:
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            for method in methods:
+                asked(method, doors=doors, content=b"{}" if method == "POST" else None)
+        return [f"{each.levelname} {each.getMessage()}" for each in caplog.records if each.name == "rosterd.http"]
+
+    first = "WARNING SCIM requests have to be sent again: the store refused: database or disk is full"
+    over = "INFO SCIM requests are taken again: {} had to be sent again".format
+    assert said(*["GET", "POST"] * 10) == [first]
+    time[0] += SAY_AGAIN
+    assert said(*["POST", "GET"] * 10) == [first]
+    refusing.update(GET=True, POST=False)
+    assert said("GET", "POST", "GET") == [over(21), first]
+    refusing["GET"] = False
+    assert said("GET", "POST", "GET", "POST") == [over(1)]
 
 
 def test_a_store_that_is_busy_is_503_and_asks_to_come_again() -> None:
