@@ -20,7 +20,7 @@ from structlog.contextvars import bind_contextvars, bound_contextvars, merge_con
 from structlog.stdlib import BoundLogger, ExtraAdder, ProcessorFormatter
 from structlog.typing import EventDict
 
-from rosterd.faults import debugging
+from rosterd.faults import debugging, told
 from rosterd.redaction import Redactor, secrets_in
 from rosterd.settings.model import Settings
 
@@ -96,11 +96,15 @@ def _formatter(format: Format) -> ProcessorFormatter:  # noqa: A002
 
 
 def _stamped(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Time and level of the record. A library's line has no name but that of who wrote it."""
+    """Time and level of the record. A library's line has no name but that of who wrote it, and of its exceptions no
+    text, like ours."""
     record: logging.LogRecord = event["_record"]
     ours = event.pop("_event", {"event": record.name})
     moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
     said = {"message": event["event"], "time": f"{moment[:-6]}Z", "level": record.levelname.lower()}
+    if record.exc_info and record.exc_info[1] and not debugging():
+        del event["exc_info"]
+        said["message"] += f": {told(record.exc_info[1])}"
     return {**event, **said, **ours}
 
 

@@ -84,6 +84,23 @@ def test_a_librarys_line_is_one_of_ours(out: io.StringIO) -> None:
     assert (line["event"], line["message"], line["level"]) == ("azure.identity", "it said no", "warning")
 
 
+@pytest.mark.parametrize("format", ["json", "console"])
+def test_a_librarys_traceback_is_its_kind_and_place(
+    out: io.StringIO, format: logs.Format, monkeypatch: pytest.MonkeyPatch  # noqa: A002
+) -> None:  # fmt: skip
+    """SQLAlchemy wrote one for a connection that a restarted server had ended, and the text of an exception may hold
+    what a client sent."""
+    monkeypatch.setenv("ROSTERD_DEBUG", "0")
+    logs.begin(format, "debug", out)
+    try:
+        raise ValueError("ada@acme.com")
+    except ValueError:
+        logging.getLogger("sqlalchemy.pool").error("Exception during reset or similar", exc_info=True)
+    assert "Exception during reset or similar: ValueError at rosterd/test_logs.py:" in out.getvalue()
+    assert out.getvalue().count("\n") == 1
+    assert not [each for each in ("Traceback", "ada@acme.com") if each in out.getvalue()]
+
+
 def test_what_a_library_warns_of_and_raises_is_one_line(out: io.StringIO) -> None:
     """Each run that a full disk of the server broke was told twice, the second time with a library's inner parts."""
     logs.begin("json", "debug", out)
@@ -113,7 +130,10 @@ def test_beginning_again_writes_each_line_once(out: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("format", ["json", "console"])
-def test_no_secret_gets_into_a_line(out: io.StringIO, format: logs.Format) -> None:  # noqa: A002
+def test_no_secret_gets_into_a_line(
+    out: io.StringIO, format: logs.Format, monkeypatch: pytest.MonkeyPatch  # noqa: A002
+) -> None:  # fmt: skip
+    monkeypatch.setenv("ROSTERD_DEBUG", "1")  # with tracebacks
     logs.redactor.learn([SECRET])
     logs.begin(format, "info", out)
     with logs.about(directory=f"acme {SECRET}"):
