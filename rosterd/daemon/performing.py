@@ -29,9 +29,8 @@ from store.workers import living
 
 log = logger("rosterd.daemon")
 
-MOST_ELSEWHERE = 8  # tries (four minutes) of what this process does not know, and another one may
-ASKED_ELSEWHERE = 8  # the same while somebody waits for it
-ELSEWHERE = 0.5  # seconds between two of these
+MOST_ELSEWHERE = 8  # tries of what this process does not know, and another one may: four minutes
+ELSEWHERE = 0.5  # seconds between two of them while somebody waits for it: four
 TOLD_EVERY = 0.5  # seconds between two writes of a run's progress
 
 Run = Callable[[Wish, Progress, threading.Event], Report]
@@ -119,7 +118,7 @@ class Performer:
 
     def _elsewhere(self, wish: Wish, error: dict[str, str]) -> bool:
         """Whether another process may have read a newer configuration than this one."""
-        if error["code"] != NotConfigured.code or wish.tries >= ASKED_ELSEWHERE:
+        if error["code"] != NotConfigured.code or wish.tries >= MOST_ELSEWHERE:
             return False
         with suppress(StoreError):  # that it refuses is met by whoever keeps the outcome
             return len(living(self._store, now())) > 1

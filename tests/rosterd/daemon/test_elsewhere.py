@@ -8,7 +8,7 @@ import pytest
 from reconciler.errors import StoreError
 from reconciler.ports import Progress
 from rosterd.daemon import pace, performing, workers
-from rosterd.daemon.performing import ASKED_ELSEWHERE, MOST_ELSEWHERE, NotConfigured
+from rosterd.daemon.performing import MOST_ELSEWHERE, NotConfigured
 from store import Store
 from store.leases import stamp
 from store.wishes import Wish
@@ -70,7 +70,7 @@ def test_who_waits_gets_a_run_of_the_process_that_knows(store: Store) -> None:
 def test_who_waits_gets_the_error_when_no_process_knows(store: Store) -> None:
     others(store)
     runs, wish = asked_for(store)
-    assert len(runs.began) == ASKED_ELSEWHERE + 1
+    assert len(runs.began) == MOST_ELSEWHERE + 1
     assert wish.error is not None
     assert wish.error["code"] == "not_configured"
 
